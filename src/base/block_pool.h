@@ -1,0 +1,73 @@
+// BlockPool: the one budget for upload bytes in memory (G8). Blocks of 64 KiB, cut from slabs of
+// 4 MiB that are allocated on demand, reused last-in first-out, and given back to the system when
+// wholly free.
+//
+// Invariant: bytes handed out never exceed the budget. Whoever finds the pool empty waits in
+// arrival order, or does with less; nothing is ever written elsewhere.
+//
+// Thread-safe. Waiters resume on their own executor. The pool outlives every block it gave out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/signal.h"
+#include "base/task.h"
+#include "base/units.h"
+
+namespace sluice {
+
+class BlockPool final : private BlockOwner {
+ public:
+  static constexpr std::uint32_t kBlockBytes = 64U << 10;
+
+  struct Usage {
+    ByteCount budget;
+    ByteCount taken;     // handed out and still referenced
+    ByteCount reserved;  // memory held from the system, free blocks included
+    std::uint64_t waiting = 0;  // tasks that wait for a block right now
+  };
+
+  explicit BlockPool(ByteCount budget);
+  ~BlockPool();
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+
+  // Up to `count` blocks, fewer or none if the budget is used up or others are waiting.
+  std::vector<BlockRef> try_take(std::size_t count);
+
+  // At least one and up to `count` blocks; waits for its turn when there are none. Every wait
+  // calls the pressure hook first. Cancellation: as Signal::wait().
+  Task<std::vector<BlockRef>> take(std::size_t count);
+
+  // Called, from the thread that is about to wait, to ask the engine to set memory free. Set once,
+  // before the pool is used.
+  void on_pressure(std::function<void()> hook) { pressure_hook_ = std::move(hook); }
+
+  Usage usage() const;
+
+ private:
+  struct Slab;
+  void recycle(Block* block) noexcept override;
+  std::vector<BlockRef> take_locked(std::size_t count);
+  bool grow_locked();
+
+  // Constant after construction.
+  const std::size_t blocks_max_;
+  std::function<void()> pressure_hook_;
+
+  // Protected by mutex_.
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Slab>> slabs_;
+  std::vector<Block*> free_;
+  std::size_t taken_ = 0;
+  std::deque<Signal*> queue_;  // of the waiting tasks, in arrival order; the first is told of room
+};
+
+}  // namespace sluice

@@ -1,0 +1,96 @@
+#include "base/block_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "base/task_scope.h"
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+using literals::operator""_KiB;
+
+TEST(BlockPool, NeverGivesMoreThanTheBudget) {
+  BlockPool pool(256_KiB);
+  auto blocks = pool.try_take(10);
+  EXPECT_EQ(blocks.size(), 4U);
+  EXPECT_TRUE(pool.try_take(1).empty());
+  EXPECT_EQ(pool.usage().taken, ByteCount(256_KiB));
+  blocks.pop_back();
+  EXPECT_EQ(pool.try_take(2).size(), 1U);
+  EXPECT_EQ(pool.usage().taken, ByteCount(192_KiB));
+}
+
+TEST(BlockPool, SlicesKeepTheirBlock) {
+  BlockPool pool(128_KiB);
+  Bytes bytes;
+  {
+    auto blocks = pool.try_take(1);
+    bytes.append(Slice(blocks.front(), 0, 10));
+    bytes.append(Slice(blocks.front(), 10, 10));
+  }
+  EXPECT_EQ(bytes.slices().size(), 1U);
+  EXPECT_EQ(pool.usage().taken, ByteCount(64_KiB));
+  bytes = Bytes();
+  EXPECT_EQ(pool.usage().taken, ByteCount());
+}
+
+Task<void> take_one(BlockPool* pool, std::vector<int>* order, int who, std::vector<BlockRef>* into) {
+  auto blocks = co_await pool->take(1);
+  order->push_back(who);
+  into->push_back(blocks.front());
+}
+
+TEST(BlockPool, WaitersAreServedInArrivalOrder) {
+  asio::io_context context;
+  BlockPool pool(64_KiB);
+  int pressed = 0;
+  pool.on_pressure([&] { ++pressed; });
+  std::vector<BlockRef> held = pool.try_take(1);
+  std::vector<int> order;
+  std::vector<BlockRef> got;
+  TaskScope scope(context.get_executor());
+  for (int i = 0; i < 3; ++i) scope.spawn(take_one(&pool, &order, i, &got));
+  context.poll();
+  EXPECT_EQ(pool.usage().waiting, 3U);
+  EXPECT_GT(pressed, 0);
+  EXPECT_TRUE(pool.try_take(1).empty());
+  held.clear();
+  context.poll();
+  EXPECT_EQ(order, std::vector<int>({0}));
+  got.clear();
+  context.poll();
+  EXPECT_EQ(order, std::vector<int>({0, 1}));
+  got.clear();
+  context.poll();
+  EXPECT_EQ(order, std::vector<int>({0, 1, 2}));
+  got.clear();
+  EXPECT_EQ(scope.running(), 0U);
+}
+
+TEST(BlockPool, ACancelledWaiterLeavesTheQueue) {
+  asio::io_context context;
+  BlockPool pool(64_KiB);
+  std::vector<BlockRef> held = pool.try_take(1);
+  std::vector<int> order;
+  std::vector<BlockRef> got;
+  TaskScope first(context.get_executor());
+  TaskScope second(context.get_executor());
+  first.spawn(take_one(&pool, &order, 0, &got));
+  second.spawn(take_one(&pool, &order, 1, &got));
+  context.poll();
+  first.cancel();
+  context.poll();
+  EXPECT_EQ(pool.usage().waiting, 1U);
+  held.clear();
+  context.poll();
+  EXPECT_EQ(order, std::vector<int>({1}));
+  got.clear();
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,113 @@
+// Command and Outcome: what every dialect translates to and from. A dialect never decides about
+// state; the engine never knows a status code. Pure values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "base/units.h"
+#include "core/problem.h"
+#include "wire/checksum.h"
+
+namespace sluice::core {
+
+// What becomes of the object's description. Kept from creation.
+struct ObjectAttributes {
+  std::string content_type;         // empty: application/octet-stream
+  std::string content_disposition;  // empty: none
+  std::string cache_control;        // empty: none
+  std::vector<std::pair<std::string, std::string>> metadata;  // user metadata, lower-case names
+};
+
+// Append bytes, beginning an upload where there is none.
+struct Append {
+  // First byte of the body in the object. nullopt: no Content-Range at all, which always begins a
+  // new attempt (ruling 1).
+  std::optional<ByteOffset> begin;
+  // Bytes the range announces; nullopt: until the body ends. The body is cut there even if its
+  // framing says more; more bytes than this in a chunked body are an error.
+  std::optional<ByteCount> length;
+  // Total size of the object, if the request says so.
+  std::optional<ByteCount> total;
+  // The clean end of this body is the end of the object (bare PUT, "a-*/...").
+  bool ends_object = false;
+  // False: an upload must exist already (never begin one). Name form: true.
+  bool may_begin = true;
+};
+
+// How much is there? Finishes the upload if `total` equals what is stored.
+struct Query {
+  std::optional<ByteCount> total;
+};
+
+struct Cancel {};   // abort an unfinished upload
+struct Inspect {};  // state for humans and dashboards; changes nothing
+
+struct Command {
+  std::string name;  // decoded, validated by the dialect
+  std::variant<Append, Query, Cancel, Inspect> verb;
+  ObjectAttributes attributes;  // used if the command begins an upload
+};
+
+// The application's permission, from hooks/. Defaults: an anonymous subject, key = name.
+struct Grant {
+  std::string subject;                   // part of the upload's identity; empty: none
+  std::optional<std::string> key;        // object key chosen by the application
+  std::optional<ByteCount> size_max;     // bytes
+};
+
+struct UploadResult {
+  std::string name;
+  ByteCount size;
+  ETag etag;                 // may be empty
+  std::optional<wire::Checksum> checksum;
+  WallTime completed_at;
+};
+
+// Unfinished: this much is durable. What 308 says.
+struct Incomplete {
+  ByteOffset offset;  // end of the durable run from 0
+  std::optional<ByteCount> total;
+  std::vector<ByteRange> ranges;  // everything durable
+  bool parallel = false;
+  // The body of this request was not read to its end; close the connection or drain it.
+  bool body_unread = false;
+};
+
+struct Complete {
+  UploadResult result;
+  bool body_unread = false;  // answered from the stored result
+};
+
+struct Cancelled {};
+
+struct Inspected {
+  std::string state;  // "open", "completing", "complete", "aborting", "aborted"
+  UploadId id;
+  std::string name;
+  ByteOffset offset;
+  std::optional<ByteCount> total;
+  std::vector<ByteRange> ranges;
+  WallTime created_at;
+  std::optional<WallTime> expires_at;
+  std::optional<UploadResult> result;
+  bool writing = false;  // a connection is sending right now
+};
+
+struct Refused {
+  Problem problem;
+  std::optional<ByteOffset> offset;  // the true offset, where it is known
+  bool body_unread = true;
+};
+
+// The line broke while the body was read: there is nobody to answer. The bytes are kept.
+struct ClientGone {};
+
+using Outcome = std::variant<Incomplete, Complete, Cancelled, Inspected, Refused, ClientGone>;
+
+}  // namespace sluice::core

@@ -1,0 +1,49 @@
+// Options of the HTTP front.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sluice::http {
+
+struct HttpOptions {
+  // Request line and header fields together, bytes. More: 431. Key: http.header_bytes_max.
+  std::size_t header_bytes_max = 32U << 10;
+  // Time to receive a whole head, ms. Key: http.header_timeout.
+  std::chrono::milliseconds header_timeout{20'000};
+  // An idle kept-alive connection is closed after this, ms. Key: http.idle_timeout.
+  std::chrono::milliseconds idle_timeout{75'000};
+  // A body must make progress: at least one byte in this time, ms. Never a limit on the whole
+  // transfer. Key: http.body_timeout.
+  std::chrono::milliseconds body_timeout{60'000};
+  // Time for a client to take an answer, ms. Key: http.write_timeout.
+  std::chrono::milliseconds write_timeout{30'000};
+  // After an early refusal: what is read and thrown away before the connection is closed, so that
+  // the client sees the answer. Bytes and ms. Keys: http.drain_bytes, http.drain_time.
+  std::size_t drain_bytes = 256U << 10;
+  std::chrono::milliseconds drain_time{1'000};
+  // Connections at once; more are refused with 503. Key: http.connections_max.
+  std::size_t connections_max = 10'000;
+  // Bytes of one receive call. Key: http.receive_batch.
+  std::size_t receive_batch = 1U << 20;
+
+  // Origins that browsers may upload from; "*" allows all. Empty: no CORS. Key: cors.origins.
+  std::vector<std::string> cors_origins;
+
+  // Dialect of /upload/: "default" or "vimeo". Key: route.dialect; per-prefix routes:
+  // [[route]] prefix = "/vimeo/" dialect = "vimeo".
+  struct Route {
+    std::string prefix = "/upload/";  // begins and ends with '/'
+    bool vimeo = false;
+  };
+  std::vector<Route> routes{Route{}};
+
+  // Given to the application's authorize call, ms. Key: auth.timeout is the hook's own; this is the
+  // front's outer limit.
+  std::chrono::milliseconds auth_deadline{15'000};
+};
+
+}  // namespace sluice::http
