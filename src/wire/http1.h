@@ -73,8 +73,8 @@ class ChunkedDecoder {
   std::size_t line_bytes_ = 0;  // of the current framing line
   std::size_t digits_ = 0;
   std::size_t trailers_ = 0;
-  bool last_chunk_ = false;
-  bool saw_cr_ = false;
+  bool saw_cr_ = false;         // in a trailer
+  bool saw_colon_ = false;      // in a trailer
 };
 
 }  // namespace sluice::wire
