@@ -3,8 +3,14 @@
 //
 //   equal:    part n covers [(n-1)·size, n·size)
 //   growing:  for uploads of unknown length on stores that allow unequal parts: the size doubles
-//             every `step` parts up to the store's largest part, so that parts_max parts reach the
-//             store's largest object.
+//             every parts_per_size parts up to the store's largest part, so that parts_max parts
+//             reach min(object_max, 15/16 of parts_max x part_max). Growth starts as late as that
+//             allows. The last sixteenth would take the largest part size from part 1 on; a known
+//             length reaches it.
+//
+// Every size is a multiple of the store's part_multiple, and of 256 KiB if the preferred size
+// (clamped to the store's limits) is at least that large and such a size is legal. Smaller numbers
+// follow part_multiple alone, so that shrunken limits work the same way.
 //
 // Source: s3-multipart digest sections 4 and 10; DESIGN section 3. Rows S-06, S-07.
 #pragma once
@@ -29,9 +35,17 @@ class PartPlan {
     bool operator==(const Shape&) const = default;
   };
 
-  // Largest sensible plan for a known total. kTooLarge when no plan fits the store.
-  // `first_request`: length of the first request's range if it is not the whole object; if it is a
-  // legal part size, it becomes the plan's, so that each of the client's chunks is a part.
+  // Known total: equal parts, of the preferred size or as much larger as parts_max demands. Unknown
+  // total: growing parts; on stores that demand equal parts twice the preferred size (16 MiB by
+  // default) for ever, whose reach() is then the largest object.
+  // `first_request`: length of the first request's range if it is not the whole object. If it is a
+  // legal part size of at most 64 MiB, the plan starts with it (known total: stays with it), so that
+  // each of the client's chunks is a part; on equal-parts stores with an unknown total only if it is
+  // larger than the fixed size, which would lose reach.
+  // `limits.object_max`: lower it to the configured largest object first; a growing plan then grows
+  // later.
+  // Errors: kTooLarge when the total does not fit the store; kInvalidArgument when the limits allow
+  // no part size at all.
   static Result<PartPlan> make(std::optional<ByteCount> total, ByteCount preferred,
                                std::optional<ByteCount> first_request, const StoreLimits& limits);
   // From stored numbers. kCorrupt when they make no plan.
@@ -41,9 +55,10 @@ class PartPlan {
 
   // The part that holds this offset. kTooLarge behind the last part.
   Result<PartNumber> part_at(ByteOffset offset) const;
-  // The range of a full part. Precondition: number <= parts_max.
+  // The range of a full part. Precondition: number <= parts_max. Offsets end at 2^63 - 1: parts that
+  // would lie behind are empty.
   ByteRange range_of(PartNumber number) const;
-  // The largest object this plan can hold.
+  // The largest object this plan can hold, at most 2^63 - 1.
   ByteCount reach() const noexcept;
 
  private:
