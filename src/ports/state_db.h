@@ -114,7 +114,7 @@ struct DropParked { ObjectKey key; };    // dropping an unknown key succeeds
 struct SetState { UploadState state; std::string reason; };
 struct SetResult { core::UploadResult result; };
 struct Emit { Event event; };            // appends to the outbox with the next sequence number
-struct Touch {};                         // touched_at = now
+struct Touch {};                         // touched_at = now; AddPart, AddParked, SetState imply it
 }  // namespace change
 
 using Change = std::variant<change::SetPlan, change::SetMultipart, change::SetTotal,
