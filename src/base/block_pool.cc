@@ -38,13 +38,19 @@ std::vector<BlockRef> BlockPool::try_take(std::size_t count) {
 
 Task<std::vector<BlockRef>> BlockPool::take(std::size_t count) {
   Signal room;
+  const std::atomic<bool> never{false};
+  co_return co_await take_unless(count, &room, &never);
+}
+
+Task<std::vector<BlockRef>> BlockPool::take_unless(std::size_t count, Signal* room,
+                                                   const std::atomic<bool>* stop) {
   {
     const std::lock_guard lock(mutex_);
     if (queue_.empty()) {
       auto blocks = take_locked(count);
       if (!blocks.empty()) co_return blocks;
     }
-    queue_.push_back(&room);
+    queue_.push_back(room);
   }
   // Leaves the queue on every path, cancellation included, and lets the next one look.
   struct Leave {
@@ -59,18 +65,19 @@ Task<std::vector<BlockRef>> BlockPool::take(std::size_t count) {
     BlockPool* const pool;
     Signal* const signal;
   };
-  const Leave leave(this, &room);
+  const Leave leave(this, room);
   while (true) {
-    const Signal::Seen seen = room.seen();
+    const Signal::Seen seen = room->seen();
+    if (stop->load()) co_return std::vector<BlockRef>();
     if (pressure_hook_) pressure_hook_();
     {
       const std::lock_guard lock(mutex_);
-      if (queue_.front() == &room) {
+      if (queue_.front() == room) {
         auto blocks = take_locked(count);
         if (!blocks.empty()) co_return blocks;
       }
     }
-    co_await room.wait(seen);
+    co_await room->wait(seen);
   }
 }
 

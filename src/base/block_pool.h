@@ -8,6 +8,7 @@
 // Thread-safe. Waiters resume on their own executor. The pool outlives every block it gave out.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -45,6 +46,12 @@ class BlockPool final : private BlockOwner {
   // At least one and up to `count` blocks; waits for its turn when there are none. Every wait
   // calls the pressure hook first. Cancellation: as Signal::wait().
   Task<std::vector<BlockRef>> take(std::size_t count);
+
+  // As take(), for a waiter that must be able to give up: waits on the caller's signal and answers
+  // no block at all when `stop` is true. Whoever sets `stop` notifies `room`, from any thread. Both
+  // outlive the task.
+  Task<std::vector<BlockRef>> take_unless(std::size_t count, Signal* room,
+                                          const std::atomic<bool>* stop);
 
   // Called, from the thread that is about to wait, to ask the engine to set memory free. Set once,
   // before the pool is used.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -90,6 +92,36 @@ TEST(BlockPool, ACancelledWaiterLeavesTheQueue) {
   context.poll();
   EXPECT_EQ(order, std::vector<int>({1}));
   got.clear();
+}
+
+Task<void> take_or_stop(BlockPool* pool, Signal* room, const std::atomic<bool>* stop, int* got) {
+  const auto blocks = co_await pool->take_unless(1, room, stop);
+  *got = static_cast<int>(blocks.size());
+}
+
+TEST(BlockPool, AWaiterCanGiveUp) {
+  asio::io_context context;
+  BlockPool pool(64_KiB);
+  std::vector<BlockRef> held = pool.try_take(1);
+  std::vector<int> order;
+  std::vector<BlockRef> later;
+  Signal room;
+  std::atomic<bool> stop{false};
+  int got = -1;
+  TaskScope scope(context.get_executor());
+  scope.spawn(take_or_stop(&pool, &room, &stop, &got));
+  scope.spawn(take_one(&pool, &order, 1, &later));
+  context.poll();
+  EXPECT_EQ(got, -1);
+  stop = true;
+  room.notify_all();
+  context.poll();
+  EXPECT_EQ(got, 0);
+  EXPECT_EQ(pool.usage().waiting, 1U);
+  held.clear();
+  context.poll();
+  EXPECT_EQ(order, std::vector<int>({1}));
+  later.clear();
 }
 
 }  // namespace
