@@ -3,8 +3,10 @@
 // Contract:
 //   - One reader and one writer at a time; reading and writing may overlap.
 //   - Buffers given to read() and write() stay valid until the task has ended; the caller owns them.
-//   - Deadline: an operation that cannot end in time fails with kTimedOut; the stream may then only
-//     be closed. Resolution about 100 ms.
+//   - Deadline: an operation that cannot end in time fails with kTimedOut. Resolution about 100 ms.
+//     After a write that timed out the stream may only be closed. After a wait_readable() or read()
+//     that timed out nothing has been taken from the stream and it stays usable: a server must
+//     still be able to answer 408.
 //   - FIN and RST are data: read() answers 0 at an orderly end, kDisconnected after a reset.
 //   - Executor: all calls and resumptions on the executor the stream was made with.
 //   - Cancellation: a cancelled operation ends with system_error(operation_aborted).
