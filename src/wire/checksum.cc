@@ -31,7 +31,9 @@ std::uint32_t crc32c_update(std::uint32_t state, std::span<const std::byte> byte
   return state;
 }
 
-std::size_t width(ChecksumKind kind) noexcept { return kind == ChecksumKind::kCrc64Nvme ? 8 : 4; }
+std::size_t width(ChecksumKind kind) noexcept {
+  return kind == ChecksumKind::kCrc64Nvme ? 8 : 4;
+}
 
 }  // namespace
 

@@ -75,8 +75,7 @@ TEST(Checksum, CombinesAnySplitAndAnyLength) {
     const Checksum b = of(kind, "b");
     const Checksum c = of(kind, "c");
     const ByteCount huge(0x123456789abcdefULL);
-    EXPECT_EQ(combine(combine(a, b, huge), c, huge),
-              combine(a, combine(b, c, huge), huge + huge));
+    EXPECT_EQ(combine(combine(a, b, huge), c, huge), combine(a, combine(b, c, huge), huge + huge));
   }
 }
 
@@ -119,8 +118,7 @@ TEST(Crc64, AllWaysAreEqual) {  // S-05: unaligned and short inputs too
   std::vector<std::byte> data(5000);
   for (std::byte& b : data) b = static_cast<std::byte>(random());
   const std::span<const std::byte> all(data);
-  for (const crc64::Way way :
-       {crc64::Way::kTable, crc64::Way::kClmul128, crc64::Way::kClmul512}) {
+  for (const crc64::Way way : {crc64::Way::kTable, crc64::Way::kClmul128, crc64::Way::kClmul512}) {
     if (!crc64::available(way)) continue;
     for (std::size_t length = 0; length < 1100; ++length) {
       const std::size_t offset = random() % 64;

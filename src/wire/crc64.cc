@@ -76,7 +76,9 @@ constexpr FoldBy kFold512 = fold_by(512);
 constexpr FoldBy kFold1024 = fold_by(1024);
 constexpr FoldBy kFold2048 = fold_by(2048);
 
-constexpr long long as_signed(std::uint64_t v) { return static_cast<long long>(v); }
+constexpr long long as_signed(std::uint64_t v) {
+  return static_cast<long long>(v);
+}
 
 #define SLUICE_CLMUL128 __attribute__((target("pclmul,sse4.1")))
 #define SLUICE_CLMUL512 __attribute__((target("pclmul,sse4.1,avx512f,vpclmulqdq")))
@@ -95,8 +97,7 @@ SLUICE_CLMUL128 inline __m128i fold128(__m128i block, __m128i by, __m128i next) 
 }
 
 // Takes what is left 16 bytes at a time, then leaves the last block and the rest to the tables.
-SLUICE_CLMUL128 std::uint64_t finish128(__m128i block, const std::byte* p,
-                                        std::size_t n) noexcept {
+SLUICE_CLMUL128 std::uint64_t finish128(__m128i block, const std::byte* p, std::size_t n) noexcept {
   const __m128i by128 = constant128(kFold128);
   for (; n >= 16; p += 16, n -= 16) block = fold128(block, by128, load128(p));
   std::array<std::byte, 16> last{};
@@ -162,8 +163,8 @@ SLUICE_CLMUL512 std::uint64_t by_clmul512(std::uint64_t state, const std::byte* 
   if (n < kClmul512Min) return by_clmul128(state, p, n);
   const __m512i by2048 = constant512(kFold2048);
   const __m512i by512 = constant512(kFold512);
-  __m512i z0 = _mm512_xor_si512(load512(p),
-                                _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, as_signed(state)));
+  __m512i z0 =
+      _mm512_xor_si512(load512(p), _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, as_signed(state)));
   __m512i z1 = load512(p + 64);
   __m512i z2 = load512(p + 128);
   __m512i z3 = load512(p + 192);
