@@ -1,8 +1,8 @@
 #include "config/address.h"
 
-#include <arpa/inet.h>
-
 #include <limits>
+
+#include <arpa/inet.h>
 
 #include "base/text.h"
 

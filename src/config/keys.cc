@@ -26,7 +26,9 @@ constexpr std::uint64_t kMiB = 1ULL << 20;
 constexpr std::uint64_t kGiB = 1ULL << 30;
 constexpr std::uint64_t kTiB = 1ULL << 40;
 
-auto wrong(std::string what) { return fail(Errc::kInvalidArgument, std::move(what)); }
+auto wrong(std::string what) {
+  return fail(Errc::kInvalidArgument, std::move(what));
+}
 
 std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> items;
@@ -407,7 +409,10 @@ Result<Ok> set_auth_url(Draft& draft, const std::string& text) {
 }
 
 // The place of a field inside a Draft.
-#define SLUICE_FIELD(path) [](Draft& draft) -> auto& { return draft.path; }
+#define SLUICE_FIELD(path)     \
+  [](Draft & draft) -> auto& { \
+    return draft.path;         \
+  }
 
 std::vector<Key> make_keys() {
   using hooks::AuthOptions;
@@ -425,8 +430,9 @@ std::vector<Key> make_keys() {
   add(listener_key("admin_listen", SLUICE_FIELD(options.admin),
                    "Where `/metrics`, `/livez` and `/readyz` are served. It has no authorization: "
                    "keep it on loopback or on a private network."));
-  add(text_key("tls.certificate", SLUICE_FIELD(options.tls_certificate),
-               "PEM file with the certificate and its chain. Without it clients speak plain HTTP."));
+  add(text_key(
+      "tls.certificate", SLUICE_FIELD(options.tls_certificate),
+      "PEM file with the certificate and its chain. Without it clients speak plain HTTP."));
   add(text_key("tls.key", SLUICE_FIELD(options.tls_key), "PEM file with the certificate's key."));
   add(integer_key("threads", SLUICE_FIELD(options.threads), 0, 1024,
                   "Threads that serve connections; 0 means one per core."));
@@ -437,9 +443,9 @@ std::vector<Key> make_keys() {
 
   section = "Store and state";
   add(text_key("store", SLUICE_FIELD(store_url),
-                       "Where finished objects go: "
-                       "`s3://BUCKET[/PREFIX]?region=…&endpoint=…&path_style=true&preset=…`, "
-                       "`file:///DIR`, or `file:DIR` relative to the working directory."));
+               "Where finished objects go: "
+               "`s3://BUCKET[/PREFIX]?region=…&endpoint=…&path_style=true&preset=…`, "
+               "`file:///DIR`, or `file:DIR` relative to the working directory."));
   add(text_key("state", SLUICE_FIELD(state_url),
                "The database that remembers unfinished uploads: `sqlite:///FILE`, or `sqlite:FILE` "
                "relative to the working directory. It must survive a restart."));
@@ -516,7 +522,8 @@ std::vector<Key> make_keys() {
                    "How long the result of a finished upload can still be asked for."));
 
   section = "HTTP";
-  add(route_key("Where uploads are accepted, and in which dialect; in the file `[[route]]` with "
+  add(
+      route_key("Where uploads are accepted, and in which dialect; in the file `[[route]]` with "
                 "`prefix` and `dialect`."));
   add(size_key("http.header_bytes_max", SLUICE_FIELD(options.http.header_bytes_max), kKiB, kMiB, 1,
                "Request line and headers together; more is refused with 431."));
@@ -616,15 +623,24 @@ std::string env_name(std::string_view key) {
 
 std::string_view to_string(ValueType type) noexcept {
   switch (type) {
-    case ValueType::kText: return "text";
-    case ValueType::kChoice: return "choice";
-    case ValueType::kInteger: return "number";
-    case ValueType::kReal: return "number";
-    case ValueType::kBool: return "true/false";
-    case ValueType::kSize: return "size";
-    case ValueType::kDuration: return "duration";
-    case ValueType::kList: return "list";
-    case ValueType::kRoutes: return "routes";
+    case ValueType::kText:
+      return "text";
+    case ValueType::kChoice:
+      return "choice";
+    case ValueType::kInteger:
+      return "number";
+    case ValueType::kReal:
+      return "number";
+    case ValueType::kBool:
+      return "true/false";
+    case ValueType::kSize:
+      return "size";
+    case ValueType::kDuration:
+      return "duration";
+    case ValueType::kList:
+      return "list";
+    case ValueType::kRoutes:
+      return "routes";
   }
   return "text";
 }

@@ -43,15 +43,15 @@ class Loader {
 
  private:
   void error(std::string where, std::string what, std::string mend = {}) {
-    loaded_.problems.push_back(
-        {Level::kError, std::move(where), std::move(what), std::move(mend)});
+    loaded_.problems.push_back({Level::kError, std::move(where), std::move(what), std::move(mend)});
   }
 
   void set(const Key& key, const std::string& value, const std::string& where) {
     const auto done = key.set(draft_, value);
     if (!done) {
       // A secret's own text must not come back in a message.
-      error(where, key.secret ? key.name + " is malformed" : key.name + ": " + done.error().detail());
+      error(where,
+            key.secret ? key.name + " is malformed" : key.name + ": " + done.error().detail());
       return;
     }
     loaded_.effective[key.name].origin = where;
@@ -68,7 +68,8 @@ class Loader {
 
   void file(const std::string& path) {
     std::ifstream stream(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    const std::string text{std::istreambuf_iterator<char>(stream),
+                           std::istreambuf_iterator<char>()};
     if (!stream.is_open() || stream.bad()) {
       error("--config", "cannot read " + path, "check that the file exists and may be read");
       return;
@@ -87,8 +88,7 @@ class Loader {
         twice(setting.key + std::string(kFileSuffix), content, setting);
         set(*key, setting.value, setting.where);
       } else {
-        const std::string name =
-            setting.key.substr(0, setting.key.size() - kFileSuffix.size());
+        const std::string name = setting.key.substr(0, setting.key.size() - kFileSuffix.size());
         set_from_file(*find_key(name), setting.value, setting.where);
       }
     }
@@ -189,8 +189,7 @@ class Loader {
   }
 
   void build() {
-    const auto store =
-        parse_store_url(draft_.store_url, draft_.s3, sources_.working_directory);
+    const auto store = parse_store_url(draft_.store_url, draft_.s3, sources_.working_directory);
     if (store) {
       draft_.options.store = *store;
     } else {
@@ -216,6 +215,8 @@ class Loader {
 
 }  // namespace
 
-Loaded load(const Sources& sources) { return Loader(sources).run(); }
+Loaded load(const Sources& sources) {
+  return Loader(sources).run();
+}
 
 }  // namespace sluice::config

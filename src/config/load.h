@@ -37,8 +37,8 @@ struct Effective {
 };
 
 struct Loaded {
-  ProgramOptions options;                       // to be used only if no problem is an error
-  std::vector<Problem> problems;                // errors and warnings, in the order of the sources
+  ProgramOptions options;                      // to be used only if no problem is an error
+  std::vector<Problem> problems;               // errors and warnings, in the order of the sources
   std::map<std::string, Effective> effective;  // by key
 };
 

@@ -26,7 +26,7 @@ struct ProgramOptions {
   std::string tls_key;          // PEM file
   unsigned threads = 0;         // 0: one per core
   bool insecure_no_auth = false;
-  std::string state_path;       // SQLite file; ":memory:" refused outside tests
+  std::string state_path;  // SQLite file; ":memory:" refused outside tests
   std::chrono::milliseconds drain_timeout{25'000};
   LogLevel log_level = LogLevel::kInfo;
   enum class LogFormat : std::uint8_t { kAuto, kText, kJson } log_format = LogFormat::kAuto;

@@ -86,7 +86,9 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(ms);
 }
 
-std::string format_size(std::uint64_t bytes) { return format(bytes, kBinarySizes); }
+std::string format_size(std::uint64_t bytes) {
+  return format(bytes, kBinarySizes);
+}
 
 std::string format_duration(std::chrono::milliseconds time) {
   if (time.count() <= 0) return "0s";

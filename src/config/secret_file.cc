@@ -1,10 +1,10 @@
 #include "config/secret_file.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <fstream>
 #include <system_error>
+
+#include <sys/stat.h>
 
 namespace sluice::config {
 namespace {

@@ -11,7 +11,9 @@
 namespace sluice::config {
 namespace {
 
-auto wrong(std::string what) { return fail(Errc::kInvalidArgument, std::move(what)); }
+auto wrong(std::string what) {
+  return fail(Errc::kInvalidArgument, std::move(what));
+}
 
 constexpr std::string_view kStoreForms =
     "write s3://BUCKET/PREFIX?region=REGION or file:///DIRECTORY";
@@ -71,8 +73,9 @@ Result<Ok> set_endpoint(std::string_view text, stores::S3Options& s3) {
   }
   const bool brackets = host.starts_with('[') && host.ends_with(']');
   const std::string_view bare = brackets ? host.substr(1, host.size() - 2) : host;
-  const std::string_view legal = brackets ? "0123456789abcdefABCDEF:." :
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+  const std::string_view legal =
+      brackets ? "0123456789abcdefABCDEF:."
+               : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
   if (bare.empty() || bare.find_first_not_of(legal) != std::string_view::npos) {
     return wrong("endpoint has a malformed host");
   }
@@ -80,8 +83,7 @@ Result<Ok> set_endpoint(std::string_view text, stores::S3Options& s3) {
   return Ok{};
 }
 
-Result<Ok> set_parameter(const std::string& name, const std::string& value,
-                         stores::S3Options& s3) {
+Result<Ok> set_parameter(const std::string& name, const std::string& value, stores::S3Options& s3) {
   if (name == "region") {
     if (value.empty() || value.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
                                                  "WXYZ0123456789-_") != std::string::npos) {
@@ -197,8 +199,8 @@ Result<stores::StoreOptions> parse_store_url(std::string_view url, const stores:
     SLUICE_TRY(std::string directory, path_of(url.substr(5), "file", working_directory));
     return stores::StoreOptions(stores::LocalOptions{std::move(directory)});
   }
-  return wrong("\"" + std::string(url.substr(0, url.find(':'))) +
-               "\" is not a kind of store; " + std::string(kStoreForms));
+  return wrong("\"" + std::string(url.substr(0, url.find(':'))) + "\" is not a kind of store; " +
+               std::string(kStoreForms));
 }
 
 Result<std::string> parse_state_url(std::string_view url, const std::string& working_directory) {

@@ -16,22 +16,31 @@ namespace {
 
 // Positions as editors count them: line and column from 1.
 std::string place(const std::string& file, const toml::source_region& source) {
-  return file + ":" + std::to_string(source.begin.line) + ":" +
-         std::to_string(source.begin.column);
+  return file + ":" + std::to_string(source.begin.line) + ":" + std::to_string(source.begin.column);
 }
 
 std::string type_name(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::none: return "nothing";
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "a number";
-    case toml::node_type::floating_point: return "a number";
-    case toml::node_type::boolean: return "true or false";
-    case toml::node_type::date: return "a date";
-    case toml::node_type::time: return "a time";
-    case toml::node_type::date_time: return "a date and time";
+    case toml::node_type::none:
+      return "nothing";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "a number";
+    case toml::node_type::floating_point:
+      return "a number";
+    case toml::node_type::boolean:
+      return "true or false";
+    case toml::node_type::date:
+      return "a date";
+    case toml::node_type::time:
+      return "a time";
+    case toml::node_type::date_time:
+      return "a date and time";
   }
   return "something else";
 }
@@ -39,14 +48,22 @@ std::string type_name(const toml::node& node) {
 std::string expected(ValueType type) {
   switch (type) {
     case ValueType::kText:
-    case ValueType::kChoice: return "a string in quotes";
-    case ValueType::kInteger: return "a whole number without quotes";
-    case ValueType::kReal: return "a number without quotes";
-    case ValueType::kBool: return "true or false without quotes";
-    case ValueType::kSize: return "a size such as \"8MiB\"";
-    case ValueType::kDuration: return "a duration such as \"10s\"";
-    case ValueType::kList: return "an array of strings such as [\"a\", \"b\"]";
-    case ValueType::kRoutes: return "[[route]] tables with prefix and dialect";
+    case ValueType::kChoice:
+      return "a string in quotes";
+    case ValueType::kInteger:
+      return "a whole number without quotes";
+    case ValueType::kReal:
+      return "a number without quotes";
+    case ValueType::kBool:
+      return "true or false without quotes";
+    case ValueType::kSize:
+      return "a size such as \"8MiB\"";
+    case ValueType::kDuration:
+      return "a duration such as \"10s\"";
+    case ValueType::kList:
+      return "an array of strings such as [\"a\", \"b\"]";
+    case ValueType::kRoutes:
+      return "[[route]] tables with prefix and dialect";
   }
   return "a string";
 }
@@ -146,8 +163,10 @@ class Reader {
       case ValueType::kBool:
         if (const auto* b = node.as_boolean()) return b->get() ? "true" : "false";
         break;
-      case ValueType::kList: return list(name, node);
-      case ValueType::kRoutes: return routes(name, node);
+      case ValueType::kList:
+        return list(name, node);
+      case ValueType::kRoutes:
+        return routes(name, node);
     }
     wrong_type(type, name, node);
     return std::nullopt;

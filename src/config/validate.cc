@@ -1,10 +1,10 @@
 #include "config/validate.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 #include <variant>
+
+#include <unistd.h>
 
 #include "config/address.h"
 #include "config/quantity.h"
@@ -18,7 +18,8 @@ using Level = Problem::Level;
 
 class Validator {
  public:
-  Validator(const ProgramOptions& options, const std::function<std::string(std::string_view)>& origin)
+  Validator(const ProgramOptions& options,
+            const std::function<std::string(std::string_view)>& origin)
       : options_(options), origin_(origin) {}
 
   std::vector<Problem> run() {
@@ -112,8 +113,7 @@ class Validator {
         }
         break;
     }
-    if (auth.mode == AuthOptions::Mode::kForward &&
-        options_.http.auth_deadline < auth.timeout) {
+    if (auth.mode == AuthOptions::Mode::kForward && options_.http.auth_deadline < auth.timeout) {
       error("http.auth_deadline",
             "http.auth_deadline (" + format_duration(options_.http.auth_deadline) +
                 ") is shorter than auth_timeout (" + format_duration(auth.timeout) + ")",
