@@ -29,9 +29,11 @@ struct Append {
   // First byte of the body in the object. nullopt: no Content-Range at all, which always begins a
   // new attempt (ruling 1).
   std::optional<ByteOffset> begin;
-  // Bytes the range announces; nullopt: until the body ends. The body is cut there even if its
-  // framing says more; more bytes than this in a chunked body are an error.
+  // Bytes the range announces; nullopt: until the body ends. A body with more is an error.
   std::optional<ByteCount> length;
+  // The framing is known to announce more than `length`: the body is cut there and nobody
+  // looks for its end.
+  bool cut_body = false;
   // Total size of the object, if the request says so.
   std::optional<ByteCount> total;
   // The clean end of this body is the end of the object (bare PUT, "a-*/...").
@@ -49,6 +51,7 @@ struct Cancel {};   // abort an unfinished upload
 struct Inspect {};  // state for humans and dashboards; changes nothing
 
 struct Command {
+  Command() = default;  // not an aggregate: commands travel through coroutines
   std::string name;  // decoded, validated by the dialect
   std::variant<Append, Query, Cancel, Inspect> verb;
   ObjectAttributes attributes;  // used if the command begins an upload
@@ -56,6 +59,7 @@ struct Command {
 
 // The application's permission, from hooks/. Defaults: an anonymous subject, key = name.
 struct Grant {
+  Grant() = default;  // as Command
   std::string subject;                   // part of the upload's identity; empty: none
   std::optional<std::string> key;        // object key chosen by the application
   std::optional<ByteCount> size_max;     // bytes

@@ -1,0 +1,567 @@
+// Admission of requests and the way of their bytes into assemblies.
+#include "engine/live_upload.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/registry.h"
+#include "engine/wait.h"
+
+namespace sluice::engine {
+
+using core::ProblemType;
+
+LiveUpload::LiveUpload(const Services* services, const EngineOptions* options,
+                       TaskScope* background, UploadId id)
+    : services_(services),
+      options_(options),
+      background_(background),
+      id_(std::move(id)),
+      work_(services->executor) {}
+
+LiveUpload::~LiveUpload() = default;
+
+void LiveUpload::adopt(UploadRow row, FenceToken token) {
+  row_ = std::move(row);
+  token_ = token;
+  total_saved_ = true;
+  loaded_ = true;
+  changed_.notify_all();
+}
+
+Task<Result<Ok>> LiveUpload::load() {
+  while (true) {
+    const Signal::Seen seen = changed_.seen();
+    if (loaded_) co_return Ok{};
+    if (!loading_) break;
+    co_await changed_.wait(seen);
+  }
+  loading_ = true;
+  Result<UploadRow> row = co_await services_->state->load(id_);
+  Result<FenceToken> token = fail(Errc::kUnavailable, "not claimed");
+  if (row) {
+    const ByteRange everything(ByteOffset(), ByteOffset(INT64_MAX));
+    token = co_await services_->state->claim(id_, everything);
+  }
+  // What another process recorded between the two reads is seen by reading again under our claim.
+  if (token) row = co_await services_->state->load(id_);
+  loading_ = false;
+  changed_.notify_all();
+  if (!row) co_return fail(row.error());
+  if (!token) co_return fail(token.error());
+
+  row_ = std::move(*row);
+  token_ = *token;
+  total_saved_ = true;
+  strays_possible_ = true;
+  if (row_.plan) {
+    SLUICE_CO_TRY(plan_, core::PartPlan::from(*row_.plan));
+    plan_saved_ = true;
+  }
+  for (const PartRow& part : row_.parts) durable_.add(part.range);
+  for (const ParkedRow& parked : row_.parked) {
+    if (durable_.contains(parked.range)) continue;
+    if (!plan_) co_return fail(Errc::kCorrupt, "a parked segment without a part plan");
+    SLUICE_CO_TRY(const PartNumber number, plan_->part_at(parked.range.begin()));
+    Slot& slot = slot_at(number);
+    if (!slot.assembly.range().contains(parked.range)) {
+      co_return fail(Errc::kCorrupt, "a parked segment crosses parts");
+    }
+    slot.assembly.add_parked(parked.range, parked.key, parked.checksum);
+    durable_.add(parked.range);
+  }
+  loaded_ = true;
+  look_first_ = row_.state == UploadState::kCompleting;
+  changed_.notify_all();
+  drive();
+  co_return Ok{};
+}
+
+Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry) {
+  constexpr int kTriesMax = 20;
+  int failed_tries = 0;
+  while (true) {
+    const Signal::Seen seen = self->changed_.seen();
+    if (self->uses_.load() > 0 || self->busy()) {
+      co_await self->changed_.wait(seen);
+      continue;
+    }
+    const bool parkable = self->loaded_ && !self->poisoned_ &&
+                          self->row_.state == UploadState::kOpen && failed_tries < kTriesMax &&
+                          self->unparked().value() > 0;
+    if (parkable) {
+      // The client usually comes back within seconds and then continues from memory.
+      const Instant patience = self->services_->clock->now() + self->options_->linger;
+      const bool moved =
+          co_await wait_until(&self->changed_, seen, self->services_->clock, patience);
+      if (moved) continue;
+      const Result<Ok> settled = co_await self->settle();
+      failed_tries = settled ? 0 : failed_tries + 1;
+      continue;
+    }
+    co_await self->work_.join();
+    if (registry->remove_if_unused(*self)) break;
+  }
+  const ByteCount lost = self->unparked();
+  if (lost.value() > 0) self->services_->metrics->discarded("abandoned", lost);
+}
+
+bool LiveUpload::busy() const noexcept {
+  if (in_flight_ > 0 || completing_driven_ || aborting_driven_ || loading_) return true;
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [](const auto& entry) { return entry.second.busy(); });
+}
+
+// --- what can be said
+
+ByteOffset LiveUpload::durable_end() const noexcept { return durable_.end_of_run(ByteOffset()); }
+
+// End of the run from 0 over everything that is durable or in memory.
+ByteOffset LiveUpload::received_end() const {
+  ByteOffset at = durable_end();
+  while (plan_) {
+    const Result<PartNumber> number = plan_->part_at(at);
+    if (!number) break;
+    const auto slot = slots_.find(*number);
+    ByteOffset next = at;
+    if (slot != slots_.end()) next = slot->second.assembly.end_of_run(at);
+    next = std::max(next, durable_.end_of_run(next));
+    if (next == at) break;
+    at = next;
+  }
+  return at;
+}
+
+core::Outcome LiveUpload::incomplete(bool body_unread) const {
+  core::Incomplete state;
+  state.offset = durable_end();
+  state.total = row_.total;
+  state.ranges = durable_.ranges();
+  state.parallel = row_.parallel;
+  state.body_unread = body_unread;
+  return state;
+}
+
+core::Outcome LiveUpload::refused(ProblemType type, std::string detail, bool body_unread) const {
+  core::Refused refusal{core::Problem(type, std::move(detail)), std::nullopt, body_unread};
+  const core::ProblemEntry& entry = core::problem_entry(type);
+  if (entry.status == 503) refusal.problem.retry_after_s = 2;
+  if (type == ProblemType::kDraining) refusal.problem.retry_after_s = 0;
+  if (row_.state == UploadState::kOpen) refusal.offset = durable_end();
+  return refusal;
+}
+
+core::Outcome LiveUpload::store_refusal() const {
+  if (store_error_ && store_error_->code() == Errc::kRejected) {
+    return refused(ProblemType::kUploadFailed, "the object store refused the upload", true);
+  }
+  return refused(ProblemType::kStoreUnavailable, "the object store does not answer", true);
+}
+
+// The answer if the upload is not open any more.
+std::optional<core::Outcome> LiveUpload::settled_outcome(bool body_unread) const {
+  switch (row_.state) {
+    case UploadState::kOpen:
+      return std::nullopt;
+    case UploadState::kCompleting:
+      return refused(ProblemType::kCompleting, "the object is being assembled", body_unread);
+    case UploadState::kComplete: {
+      core::Complete complete;
+      complete.result = *row_.result;
+      complete.body_unread = body_unread;
+      return complete;
+    }
+    case UploadState::kAborting:
+    case UploadState::kAborted:
+      if (row_.reason == "failed") {
+        return refused(ProblemType::kUploadFailed, "the object store refused the upload",
+                       body_unread);
+      }
+      return refused(ProblemType::kUploadGone, "the upload was " + row_.reason, body_unread);
+  }
+  return std::nullopt;
+}
+
+// --- admission
+
+std::optional<core::Outcome> LiveUpload::apply_total(ByteCount total) {
+  if (row_.total) {
+    if (*row_.total == total) return std::nullopt;
+    return refused(ProblemType::kTotalMismatch,
+                   "the total was said to be " + std::to_string(row_.total->value()), true);
+  }
+  if (total > options_->size_max || (row_.size_max && total > *row_.size_max) ||
+      total > services_->store->limits().object_max) {
+    return refused(ProblemType::kTooLarge, "the object may not be that large", true);
+  }
+  if (end_of(total) < received_end()) {
+    return refused(ProblemType::kTotalMismatch,
+                   std::to_string(received_end().value()) + " bytes have been received already",
+                   true);
+  }
+  if (plan_ && total > plan_->reach()) {
+    return refused(ProblemType::kTooLarge,
+                   "an upload of unknown length cannot grow that large on this store", true);
+  }
+  row_.total = total;
+  total_saved_ = false;
+  // The part in which the object ends may be shorter than the plan says.
+  for (auto& [number, slot] : slots_) {
+    if (slot.assembly.range().end() <= end_of(total)) continue;
+    if (slot.assembly.range().begin() > end_of(total)) continue;
+    slot.assembly.cut_at(end_of(total));
+    if (!slot.busy() && slot.assembly.full() && !is_small()) ready_.push_back(number);
+  }
+  return std::nullopt;
+}
+
+std::optional<core::Outcome> LiveUpload::ensure_plan(const core::Append& append) {
+  if (plan_) return std::nullopt;
+  std::optional<ByteCount> chunk;
+  if (append.begin && *append.begin == ByteOffset() && append.length && !append.ends_object) {
+    if (!row_.total || *row_.total > *append.length) chunk = append.length;
+  }
+  Result<core::PartPlan> plan = core::PartPlan::make(row_.total, options_->part_size, chunk,
+                                                     services_->store->limits());
+  if (!plan) {
+    return refused(ProblemType::kTooLarge, "the object is larger than the store can hold", true);
+  }
+  plan_ = *plan;
+  row_.plan = plan_->shape();
+  return std::nullopt;
+}
+
+void LiveUpload::fence_writer() {
+  if (!writer_) return;
+  if (writer_->body != nullptr) writer_->body->interrupt();
+  set_writer(std::nullopt);
+}
+
+void LiveUpload::set_writer(std::optional<Writer> writer) {
+  writer_ = writer;
+  writing_ = writer_.has_value();
+  changed_.notify_all();
+}
+
+Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
+  Step step;
+  if (completing_driven_) {
+    const Deadline patience(services_->clock->now() + options_->complete_wait);
+    co_await wait_settled(patience);
+  }
+  if (auto over = settled_outcome(true)) {
+    step.outcome = std::move(*over);
+    co_return step;
+  }
+  if (poisoned_) {
+    step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+                           "the upload's state has to be read again", true);
+    co_return step;
+  }
+  if (draining_) {
+    step.outcome = refused(ProblemType::kDraining, "the server is stopping", true);
+    co_return step;
+  }
+  store_error_.reset();
+  const ByteOffset begin = append.begin.value_or(ByteOffset());
+  if (begin > durable_end() && begin <= received_end()) {
+    // The client knows of bytes that are only in memory yet: make the offset true first.
+    const Result<Ok> settled = co_await settle();
+    if (auto over = settled_outcome(true)) {
+      step.outcome = std::move(*over);
+      co_return step;
+    }
+    if (!settled && begin > durable_end()) {
+      step.outcome = store_refusal();
+      co_return step;
+    }
+  }
+  if (begin > durable_end()) {  // a gap stores nothing
+    step.outcome = incomplete(true);
+    co_return step;
+  }
+  if (append.total) {
+    if (auto refusal = apply_total(*append.total)) {
+      step.outcome = std::move(*refusal);
+      co_return step;
+    }
+  }
+  if (row_.total && append.length && begin + *append.length > end_of(*row_.total)) {
+    step.outcome = refused(ProblemType::kBodyTooLong, "the range ends behind the total", true);
+    co_return step;
+  }
+  if (auto refusal = ensure_plan(append)) {
+    step.outcome = std::move(*refusal);
+    co_return step;
+  }
+
+  // From here on this request is the writer (G7). Bytes nobody was told about give way to its own.
+  fence_writer();
+  ByteCount dropped;
+  for (auto& [number, slot] : slots_) {
+    if (slot.shipping) continue;
+    dropped += slot.assembly.drop_unparked();
+    std::erase(ready_, number);
+    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
+  }
+  std::erase_if(slots_, [](const auto& entry) {
+    return !entry.second.busy() && entry.second.assembly.segments().empty();
+  });
+  if (dropped.value() > 0) services_->metrics->discarded("superseded", dropped);
+
+  Writer writer;
+  writer.id = ++last_writer_;
+  writer.next = begin;
+  writer.body = body;
+  writer.ends_object = append.ends_object;
+  set_writer(writer);
+  last_byte_at_ = services_->clock->now();
+  pump_ships();
+  step = next_read(writer.id);
+  co_return step;
+}
+
+// --- bytes
+
+bool LiveUpload::may_read() const noexcept {
+  // Held for a slow store: the parts in flight and one more (ruling 13).
+  return ready_.empty();
+}
+
+Step LiveUpload::next_read(WriterId id) const {
+  Step step;
+  step.kind = Step::Kind::kRead;
+  step.writer = id;
+  ByteOffset end = ByteOffset(INT64_MAX);
+  const Result<PartNumber> number = plan_->part_at(writer_->next);
+  if (number) end = plan_->range_of(*number).end();
+  if (row_.total) end = std::min(end, end_of(*row_.total));
+  step.max = end > writer_->next ? end - writer_->next : ByteCount();
+  return step;
+}
+
+Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
+  Step step;
+  step.writer = id;
+  if (writer_ && writer_->id == id && !poisoned_ && row_.state == UploadState::kOpen) {
+    services_->metrics->received(bytes.size());
+    last_byte_at_ = services_->clock->now();
+    if (auto refusal = accept(std::move(bytes))) {
+      fence_writer();
+      step.outcome = std::move(*refusal);
+      co_return step;
+    }
+    pump_ships();
+  }
+  while (true) {
+    const Signal::Seen seen = changed_.seen();
+    if (!writer_ || writer_->id != id) {
+      // Fenced: by a newer request, or because the upload ended.
+      auto over = settled_outcome(true);
+      step.outcome = over ? std::move(*over)
+                          : refused(ProblemType::kTakenOver, "a newer request took over", true);
+      co_return step;
+    }
+    if (poisoned_) {
+      set_writer(std::nullopt);
+      step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+                             "the upload's state has to be read again", true);
+      co_return step;
+    }
+    if (store_error_) {
+      set_writer(std::nullopt);
+      step.outcome = store_refusal();
+      co_return step;
+    }
+    if (draining_ || may_read()) break;
+    co_await changed_.wait(seen);
+  }
+  step = next_read(id);
+  co_return step;
+}
+
+LiveUpload::Slot& LiveUpload::slot_at(PartNumber number) {
+  const auto it = slots_.find(number);
+  if (it != slots_.end()) return it->second;
+  const ByteRange full = plan_->range_of(number);
+  const ByteOffset end = row_.total ? std::min(full.end(), end_of(*row_.total)) : full.end();
+  const ByteRange range(full.begin(), end);
+  return slots_.emplace(number, Slot(number, range, row_.checksum_kind)).first->second;
+}
+
+// Puts the bytes where they belong. What is there already is skipped.
+std::optional<core::Outcome> LiveUpload::accept(Bytes bytes) {
+  ByteCount skipped;
+  while (!bytes.empty()) {
+    const ByteOffset at = writer_->next;
+    const ByteOffset known = durable_.end_of_run(at);
+    ByteCount take;
+    if (known > at) {
+      take = std::min(bytes.size(), known - at);
+      bytes.drop_front(take);
+      skipped += take;
+      writer_->next = at + take;
+      continue;
+    }
+    if (at + bytes.size() > end_of(options_->size_max) ||
+        (row_.size_max && at + bytes.size() > end_of(*row_.size_max))) {
+      return refused(ProblemType::kTooLarge, "the object may not be that large", true);
+    }
+    const Result<PartNumber> number = plan_->part_at(at);
+    if (!number) {
+      return refused(ProblemType::kTooLarge,
+                     "an upload of unknown length cannot grow that large on this store", true);
+    }
+    Slot& slot = slot_at(*number);
+    Assembly& assembly = slot.assembly;
+    const ByteOffset covered = assembly.end_of_run(at);
+    if (covered > at) {
+      take = std::min(bytes.size(), covered - at);
+      bytes.drop_front(take);
+      skipped += take;
+    } else {
+      take = std::min(bytes.size(), assembly.next_covered(at) - at);
+      SLUICE_CHECK(take.value() > 0);  // next_read() ends at the part and at the total
+      assembly.add(at, bytes.take_front(take));
+      // A part that is being parked joins the queue when that has ended.
+      if (assembly.full() && !slot.busy() && !is_small()) ready_.push_back(*number);
+    }
+    writer_->next = at + take;
+  }
+  if (skipped.value() > 0) services_->metrics->discarded("overlap", skipped);
+  return std::nullopt;
+}
+
+// One object request is enough: the total is known, fits part 1, and no multipart was begun.
+bool LiveUpload::is_small() const {
+  return row_.total && plan_ && !row_.multipart && !creating_multipart_ && row_.parts.empty() &&
+         in_flight_ == 0 && end_of(*row_.total) <= plan_->range_of(PartNumber(1)).end() &&
+         *row_.total <= services_->store->limits().single_put_max;
+}
+
+Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
+  const bool current = writer_ && writer_->id == id;
+  if (!current) {
+    if (auto over = settled_outcome(true)) co_return std::move(*over);
+    co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
+  }
+  const Writer writer = *writer_;
+  set_writer(std::nullopt);
+
+  switch (end) {
+    case BodyEnd::kDisconnected:
+      co_return core::ClientGone{};
+    case BodyEnd::kTooLong:
+      co_return refused(ProblemType::kBodyTooLong, "the body is longer than announced", true);
+    case BodyEnd::kMalformed:
+      co_return refused(ProblemType::kMalformedRequest, "the chunked body is malformed", true);
+    case BodyEnd::kTimedOut: {
+      const Result<Ok> settled = co_await settle();
+      static_cast<void>(settled);  // the answer carries the durable offset either way
+      co_return refused(ProblemType::kRequestTimeout, "no bytes arrived for too long", true);
+    }
+    case BodyEnd::kInterrupted: {
+      const Result<Ok> settled = co_await settle();
+      static_cast<void>(settled);
+      co_return refused(ProblemType::kDraining, "the server is stopping", true);
+    }
+    case BodyEnd::kClean:
+      break;
+  }
+
+  if (writer.ends_object) {
+    const ByteCount total = writer.next - ByteOffset();
+    if (auto refusal = apply_total(total)) co_return std::move(*refusal);
+  }
+  if (row_.total && received_end() == end_of(*row_.total)) {
+    co_return co_await complete_and_answer();
+  }
+  const Result<Ok> settled = co_await settle();
+  if (auto over = settled_outcome(false)) co_return std::move(*over);
+  if (!settled) {
+    co_return settled.error().code() == Errc::kFenced
+        ? refused(ProblemType::kTakenOver, "another process took over", false)
+        : store_refusal();
+  }
+  co_return incomplete(false);
+}
+
+// --- queries
+
+Task<core::Outcome> LiveUpload::query(core::Query query) {
+  if (completing_driven_) {
+    const Deadline patience(services_->clock->now() + options_->complete_wait);
+    co_await wait_settled(patience);
+  }
+  if (auto over = settled_outcome(false)) co_return std::move(*over);
+  if (query.total && row_.total && *query.total != *row_.total) {
+    co_return refused(ProblemType::kTotalMismatch,
+                      "the total was said to be " + std::to_string(row_.total->value()), false);
+  }
+  const Instant now = services_->clock->now();
+  const Duration silence = std::chrono::seconds(1);
+  const bool writer_speaks = writer_ && now - last_byte_at_ < silence;
+  const bool settled_lately = writer_ && now - last_query_settle_ < silence;
+  if (!poisoned_ && !writer_speaks && !settled_lately && received_end() > durable_end()) {
+    last_query_settle_ = now;
+    store_error_.reset();
+    const Result<Ok> settled = co_await settle();
+    // A store that is away does not hide what is durable: answer that.
+    static_cast<void>(settled);
+    if (auto over = settled_outcome(false)) co_return std::move(*over);
+  }
+  if (!poisoned_ && query.total && end_of(*query.total) == received_end()) {
+    if (auto refusal = apply_total(*query.total)) co_return std::move(*refusal);
+    if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
+    fence_writer();
+    co_return co_await complete_and_answer();
+  }
+  co_return incomplete(false);
+}
+
+// --- memory
+
+ByteCount LiveUpload::resident() const noexcept {
+  ByteCount n;
+  for (const auto& [number, slot] : slots_) n += slot.assembly.resident();
+  return n;
+}
+
+ByteCount LiveUpload::unparked() const noexcept {
+  ByteCount n;
+  for (const auto& [number, slot] : slots_) n += slot.assembly.unparked();
+  return n;
+}
+
+ByteCount LiveUpload::reclaimable() const noexcept {
+  ByteCount n;
+  if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return n;
+  for (const auto& [number, slot] : slots_) {
+    const bool leaving = slot.busy() || (slot.assembly.full() && !is_small());
+    if (!leaving) n += slot.assembly.resident();
+  }
+  return n;
+}
+
+void LiveUpload::interrupt_for_drain() noexcept {
+  draining_ = true;
+  if (writer_ && writer_->body != nullptr) writer_->body->interrupt();
+  changed_.notify_all();
+}
+
+Task<bool> LiveUpload::wait_settled(Deadline deadline) {
+  while (true) {
+    const Signal::Seen seen = changed_.seen();
+    if (!completing_driven_ && !aborting_driven_) co_return true;
+    const bool moved = co_await wait_until(&changed_, seen, services_->clock, deadline.at());
+    if (!moved) co_return false;
+  }
+}
+
+Task<void> LiveUpload::stop() {
+  work_.cancel();
+  co_await work_.join();
+}
+
+}  // namespace sluice::engine

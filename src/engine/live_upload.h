@@ -1,0 +1,243 @@
+// LiveUpload: one upload while something happens to it: the actor that owns its state.
+//
+//                 admit ► offer ► offer … ► finish            (one request)
+//                            │
+//   blocks ──► assembly of part n ──full──► ship ──► record ──► durable offset moves
+//                            └──must be durable earlier──► park ──► record ──┘
+//
+//   all bytes covered ──► completing ──► object verified ──► complete (+ event, one transaction)
+//
+// Executor: everything runs on the owning thread's executor, so that between two awaits nothing
+// changes. Other threads come in through run_on().
+// Lifetime: held by shared_ptr from the registry and from whoever uses it; its own background work
+// (ships, parks) is joined before the last reference goes.
+//
+// Invariants:
+//   I1  durable_ counts only bytes of recorded parts and recorded parked segments (G1).
+//   I2  a part number is bound to its byte range by the plan, saved before its bytes are sent (G2).
+//   I3  a parked object is deleted only after what replaces it is recorded (G3).
+//   I4  complete() is asked only in state completing, with recorded parts that cover the object (G4).
+//   I5  a fenced writer changes nothing (G7).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/signal.h"
+#include "base/task.h"
+#include "base/task_scope.h"
+#include "core/command.h"
+#include "core/part_plan.h"
+#include "core/range_set.h"
+#include "engine/assembly.h"
+#include "engine/body_source.h"
+#include "engine/options.h"
+#include "engine/upload_service.h"
+#include "ports/state_db.h"
+
+namespace sluice::engine {
+
+using WriterId = std::uint64_t;
+
+// How the body of a request ended.
+enum class BodyEnd : std::uint8_t {
+  kClean,         // as announced
+  kTooLong,       // more bytes than announced
+  kDisconnected,  // FIN or RST before the end
+  kTimedOut,      // no progress
+  kMalformed,     // broken chunked framing
+  kInterrupted,   // by us: taken over, or draining
+};
+
+// What the pump does next.
+struct Step {
+  enum class Kind : std::uint8_t {
+    kRead,   // read at most `max` bytes (0: look whether the body has ended) and offer them
+    kStop,   // answer `outcome`
+  };
+  Kind kind = Kind::kStop;
+  ByteCount max;
+  core::Outcome outcome;
+  WriterId writer = 0;
+};
+
+class Registry;
+
+class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
+ public:
+  // `services`, `options` and `background` belong to the owning UploadService and outlive this.
+  LiveUpload(const Services* services, const EngineOptions* options, TaskScope* background,
+             UploadId id);
+  ~LiveUpload();
+
+  const UploadId& id() const noexcept { return id_; }
+  Executor executor() const { return services_->executor; }
+
+  // --- life in memory
+
+  // Just created in the state database by us.
+  void adopt(UploadRow row, FenceToken token);
+  // Reads and claims the upload; the first caller does it, later ones wait. kNotFound, or the
+  // database's error.
+  Task<Result<Ok>> load();
+  // Parks what is idle for too long and ends when nothing is left to keep in memory and the
+  // registry has let go of it. Started by the service, once.
+  static Task<void> idle(std::shared_ptr<LiveUpload> self, Registry* registry);
+
+  // --- one request that sends bytes
+
+  Task<Step> admit(core::Append append, BodySource* body);
+  Task<Step> offer(WriterId writer, Bytes bytes);
+  Task<core::Outcome> finish(WriterId writer, BodyEnd end);
+
+  // --- other requests
+
+  Task<core::Outcome> query(core::Query query);
+  // Aborts an open upload. kConflict: it is completing or complete.
+  Task<Result<Ok>> abort(std::string reason);
+  // Waits for a running completion or abort to end. False: not within the time.
+  Task<bool> wait_settled(Deadline deadline);
+  // Starts what a state needs that nobody drives: completing, aborting.
+  void drive();
+  Task<void> drive_again();
+  // A newer attempt took this upload's name: the database says aborting, memory follows.
+  Task<Result<Ok>> replaced();
+
+  // --- memory and shutdown
+
+  // Ends the running request with Refused{kDraining}.
+  void interrupt_for_drain() noexcept;
+  // Makes everything received durable: full parts are shipped, the rest is parked.
+  Task<Result<Ok>> settle();
+  // Parks what is unparked and forgets it in memory, without waiting.
+  void give_memory_back();
+  ByteCount resident() const noexcept;
+  ByteCount unparked() const noexcept;
+  // What give_memory_back() could set free.
+  ByteCount reclaimable() const noexcept;
+  // Ends the work in the background. Nothing may be called afterwards but the destructor.
+  Task<void> stop();
+  bool writing() const noexcept { return writing_.load(); }  // any thread
+
+ private:
+  struct Writer {
+    WriterId id = 0;
+    ByteOffset next;  // where the next byte of the body belongs
+    BodySource* body = nullptr;
+    bool ends_object = false;
+  };
+  struct Slot {
+    Slot(PartNumber number, ByteRange range, wire::ChecksumKind kind)
+        : assembly(number, range, kind) {}
+    Assembly assembly;
+    bool shipping = false;
+    bool parking = false;
+    bool evict_when_parked = false;
+    bool busy() const noexcept { return shipping || parking; }
+  };
+
+  // admission and bytes (live_upload.cc)
+  core::Outcome incomplete(bool body_unread) const;
+  core::Outcome refused(core::ProblemType type, std::string detail, bool body_unread) const;
+  std::optional<core::Outcome> settled_outcome(bool body_unread) const;
+  std::optional<core::Outcome> apply_total(ByteCount total);
+  std::optional<core::Outcome> ensure_plan(const core::Append& append);
+  void fence_writer();
+  void set_writer(std::optional<Writer> writer);
+  Step next_read(WriterId writer) const;
+  bool may_read() const noexcept;
+  bool busy() const noexcept;
+  std::optional<core::Outcome> accept(Bytes bytes);
+  ByteOffset durable_end() const noexcept;
+  ByteOffset received_end() const;
+  ByteOffset part_end(PartNumber number) const;
+  Slot& slot_at(PartNumber number);
+  bool is_small() const;
+  core::Outcome store_refusal() const;
+
+  // ships and parks (live_upload_store.cc)
+  void pump_ships();
+  Task<void> ship(PartNumber number);
+  Task<Result<Ok>> ship_part(PartNumber number);
+  Task<Result<Ok>> ensure_multipart();
+  void start_park(PartNumber number, Slot& slot);
+  Task<void> park(PartNumber number, ByteRange range);
+  Task<Result<Ok>> park_range(PartNumber number, ByteRange range);
+  Task<void> remove_objects(std::vector<ObjectKey> keys);
+  void store_failed(Error error);
+  Mutation mutation() const;
+  Task<Result<Ok>> commit(Mutation mutation);
+  Deadline store_deadline(ByteCount bytes) const;
+  ObjectKey parked_key(ByteRange range) const;
+  ObjectSpec spec() const;
+
+  // completion and abort (live_upload_finish.cc)
+  Task<core::Outcome> complete_and_answer();
+  Task<Result<Ok>> ship_everything();
+  static Task<void> drive_completion(std::shared_ptr<LiveUpload> self);
+  Task<Result<ObjectInfo>> complete_in_store();
+  Task<Result<ObjectInfo>> put_small();
+  Task<Result<ObjectInfo>> complete_multipart();
+  Task<Result<ObjectInfo>> find_our_object();
+  Task<Result<Ok>> record_complete(ObjectInfo info);
+  Task<Result<Ok>> reopen();
+  Task<Result<Ok>> begin_abort(std::string reason);
+  static Task<void> drive_abort(std::shared_ptr<LiveUpload> self);
+  Task<void> remove_parked_and_strays();
+  wire::Checksum whole_checksum() const;
+
+  // Constant after construction.
+  const Services* const services_;
+  const EngineOptions* const options_;
+  TaskScope* const background_;
+  const UploadId id_;
+
+  UploadRow row_;  // as recorded, with total and plan as known
+  FenceToken token_ = 0;
+  std::optional<core::PartPlan> plan_;
+  bool plan_saved_ = false;
+  bool total_saved_ = false;
+  bool strays_possible_ = false;
+  bool loaded_ = false;
+  bool loading_ = false;
+  // A commit failed or was fenced: memory and database may differ. Nothing more is written through
+  // this object; it is unloaded and read again.
+  bool poisoned_ = false;
+  bool fenced_ = false;
+
+  core::RangeSet durable_;
+  std::map<PartNumber, Slot> slots_;  // parts that are not recorded yet
+  std::deque<PartNumber> ready_;      // full, waiting for a place in flight
+  std::uint32_t in_flight_ = 0;
+  bool creating_multipart_ = false;
+  std::optional<Error> store_error_;  // why the last ship or park failed; cleared by the next admit
+
+  std::optional<Writer> writer_;
+  std::atomic<bool> writing_{false};  // writer_ has a value
+  WriterId last_writer_ = 0;
+  bool draining_ = false;
+  Instant last_byte_at_{};
+  Instant last_query_settle_{};
+
+  bool completing_driven_ = false;
+  bool aborting_driven_ = false;
+  // A change of state is on its way into the database: other records may come too late for it.
+  bool state_moving_ = false;
+  // A former process was completing: look for the object before anything is asked of the store.
+  bool look_first_ = false;
+
+  friend class Registry;
+  friend class Use;
+  std::atomic<std::uint64_t> uses_{0};  // raised under the registry's mutex
+
+  Signal changed_;   // notified whenever any of the above may have moved
+  TaskScope work_;   // ships, parks and deletions of this upload
+};
+
+}  // namespace sluice::engine

@@ -1,0 +1,315 @@
+// How bytes become durable: parts are shipped, tails are parked, both are recorded.
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/live_upload.h"
+#include "engine/wait.h"
+
+namespace sluice::engine {
+
+namespace {
+
+// Name and range of a parked segment, so that it can be found without the state database.
+std::string offset_text(ByteOffset at) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%020llu", static_cast<unsigned long long>(at.value()));
+  return text;
+}
+
+// A store that moves less than this is treated as silent.
+constexpr std::uint64_t kSlowestBytesPerSecond = 256U << 10;
+
+}  // namespace
+
+ObjectKey LiveUpload::parked_key(ByteRange range) const {
+  return ObjectKey(".sluice/parked/" + id_.str() + "/" + offset_text(range.begin()) + "-" +
+                   offset_text(range.end()));
+}
+
+ObjectSpec LiveUpload::spec() const { return ObjectSpec(row_.key, row_.attributes, row_.token); }
+
+Deadline LiveUpload::store_deadline(ByteCount bytes) const {
+  const std::chrono::seconds extra(bytes.value() / kSlowestBytesPerSecond);
+  return Deadline(services_->clock->now() + options_->store_timeout + extra);
+}
+
+Mutation LiveUpload::mutation() const {
+  Mutation mutation(id_, token_, UploadState::kOpen, services_->clock->wall_now());
+  if (!plan_saved_ && row_.plan) mutation.changes.push_back(change::SetPlan{*row_.plan});
+  if (!total_saved_ && row_.total) mutation.changes.push_back(change::SetTotal{*row_.total});
+  return mutation;
+}
+
+Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
+  if (poisoned_) co_return fail(Errc::kFenced, "the upload's state has to be read again");
+  const UploadState expected = mutation.expected;
+  const bool with_plan = row_.plan.has_value();
+  const std::optional<ByteCount> with_total = row_.total;
+  Result<Ok> committed = co_await services_->state->commit(std::move(mutation));
+  if (!committed) {
+    const Error error = committed.error();
+    if (error.code() == Errc::kConflict && (state_moving_ || row_.state != expected)) {
+      co_return fail(Errc::kCancelled, "the upload moved on to another state");
+    }
+    poisoned_ = true;
+    fenced_ = error.code() == Errc::kFenced || error.code() == Errc::kConflict;
+    services_->log->warn("upload state not recorded",
+                         {{"upload_id", id_.str()}, {"error", error.detail()}});
+    changed_.notify_all();
+    co_return fail(error);
+  }
+  if (with_plan) plan_saved_ = true;
+  if (with_total == row_.total) total_saved_ = true;
+  co_return Ok{};
+}
+
+void LiveUpload::store_failed(Error error) {
+  if (error.code() == Errc::kFenced || error.code() == Errc::kCancelled) return;
+  services_->log->warn("store call failed for an upload",
+                       {{"upload_id", id_.str()}, {"error", error.detail()}});
+  store_error_ = std::move(error);
+}
+
+// --- ships
+
+void LiveUpload::pump_ships() {
+  if (poisoned_ || row_.state != UploadState::kOpen || store_error_) return;
+  while (in_flight_ < options_->parts_in_flight && !ready_.empty()) {
+    const PartNumber number = ready_.front();
+    ready_.pop_front();
+    const auto it = slots_.find(number);
+    if (it == slots_.end() || it->second.busy()) continue;
+    it->second.shipping = true;
+    ++in_flight_;
+    work_.spawn(ship(number));
+  }
+}
+
+Task<void> LiveUpload::ship(PartNumber number) {
+  Result<Ok> shipped = co_await ship_part(number);
+  --in_flight_;
+  const auto it = slots_.find(number);
+  if (it != slots_.end()) {
+    it->second.shipping = false;
+    // The bytes are still here: whoever comes next tries again.
+    if (!shipped) ready_.push_front(number);
+  }
+  if (!shipped) {
+    const Error error = shipped.error();
+    const bool lost = error.code() == Errc::kNotFound;
+    const bool refused = error.code() == Errc::kRejected || error.code() == Errc::kCorrupt ||
+                         error.code() == Errc::kTooLarge;
+    if ((lost || refused) && row_.state == UploadState::kOpen && !poisoned_) {
+      // G5: "no such multipart upload" of an upload that we never completed means that somebody
+      // aborted it. Nothing can be added any more, and we say so.
+      services_->log->error("upload ended by the store",
+                            {{"upload_id", id_.str()}, {"error", error.detail()}});
+      const Result<Ok> begun = co_await begin_abort(lost ? "lost" : "failed");
+      static_cast<void>(begun);  // a failed commit has poisoned this object already
+    } else {
+      store_failed(error);
+    }
+  }
+  changed_.notify_all();
+  pump_ships();
+}
+
+Task<Result<Ok>> LiveUpload::ship_part(PartNumber number) {
+  SLUICE_CO_TRY_OK(co_await ensure_multipart());
+  Slot& slot = slots_.at(number);  // stays while it is shipping
+  const ByteRange range = slot.assembly.range();
+  const wire::Checksum checksum = slot.assembly.checksum();
+  Payload payload = slot.assembly.payload();
+  PartTarget target(row_.key, *row_.multipart, number, range);
+  const Deadline deadline = store_deadline(range.size());
+  Result<PartReceipt> receipt =
+      co_await services_->store->put_part(std::move(target), std::move(payload), deadline);
+  if (!receipt) co_return fail(receipt.error());
+
+  PartRow part(number, range, receipt->etag, checksum);
+  const std::vector<ObjectKey> parked = slot.assembly.parked_keys();
+  Mutation record = mutation();
+  record.changes.push_back(change::AddPart{part});
+  for (const ObjectKey& key : parked) record.changes.push_back(change::DropParked{key});
+  record.changes.push_back(change::Touch{});
+  SLUICE_CO_TRY_OK(co_await commit(std::move(record)));
+
+  services_->metrics->stored(range.size());
+  const auto place = std::lower_bound(
+      row_.parts.begin(), row_.parts.end(), number,
+      [](const PartRow& row, PartNumber wanted) { return row.number < wanted; });
+  row_.parts.insert(place, std::move(part));
+  std::erase_if(row_.parked, [&](const ParkedRow& p) { return range.contains(p.range); });
+  durable_.add(range);
+  slots_.erase(number);
+  if (!parked.empty()) work_.spawn(remove_objects(parked));
+  co_return Ok{};
+}
+
+Task<Result<Ok>> LiveUpload::ensure_multipart() {
+  while (creating_multipart_) {
+    const Signal::Seen seen = changed_.seen();
+    if (!creating_multipart_) break;
+    co_await changed_.wait(seen);
+  }
+  if (row_.multipart) co_return Ok{};
+  if (poisoned_ || row_.state != UploadState::kOpen) {
+    co_return fail(Errc::kCancelled, "the upload is not open any more");
+  }
+  creating_multipart_ = true;
+  const Deadline deadline = store_deadline(ByteCount());
+  Result<MultipartId> made = co_await services_->store->create_multipart(spec(), deadline);
+  Result<Ok> recorded = fail(Errc::kUnavailable, "not created");
+  if (made) {
+    Mutation record = mutation();
+    record.changes.push_back(change::SetMultipart{*made});
+    recorded = co_await commit(std::move(record));
+  }
+  creating_multipart_ = false;
+  if (made && recorded) row_.multipart = *made;
+  changed_.notify_all();
+  if (!made) co_return fail(made.error());
+  if (!recorded) {
+    // Nobody will ever find it by its id again. If the record did get through, the next claim finds
+    // the multipart gone and the upload says so; before any part exists nothing can be lost.
+    const Result<Ok> aborted = co_await services_->store->abort(row_.key, *made, deadline);
+    static_cast<void>(aborted);  // a leftover is found by the sweeper
+    co_return fail(recorded.error());
+  }
+  co_return Ok{};
+}
+
+// --- parks
+
+Task<Result<Ok>> LiveUpload::settle() {
+  const ByteOffset target = received_end();
+  while (true) {
+    const Signal::Seen seen = changed_.seen();
+    if (durable_end() >= target) co_return Ok{};
+    if (poisoned_) {
+      co_return fail(fenced_ ? Errc::kFenced : Errc::kUnavailable, "the state was not recorded");
+    }
+    if (row_.state != UploadState::kOpen || completing_driven_) {
+      co_return fail(Errc::kCancelled, "the upload is not open any more");
+    }
+    if (store_error_) co_return fail(*store_error_);
+    bool pending = false;
+    for (auto& [number, slot] : slots_) {
+      if (slot.busy()) {
+        pending = true;
+      } else if (slot.assembly.full() && !is_small()) {
+        if (std::find(ready_.begin(), ready_.end(), number) == ready_.end()) {
+          ready_.push_back(number);
+        }
+        pending = true;
+      } else if (slot.assembly.unparked().value() > 0) {
+        start_park(number, slot);
+        pending = true;
+      }
+    }
+    pump_ships();
+    if (!pending) co_return Ok{};  // what was there has been dropped by a newer writer
+    co_await changed_.wait(seen);
+  }
+}
+
+void LiveUpload::start_park(PartNumber number, Slot& slot) {
+  const std::optional<ByteRange> range = slot.assembly.next_to_park();
+  if (!range) return;
+  slot.assembly.seal(*range);
+  slot.parking = true;
+  work_.spawn(park(number, *range));
+}
+
+Task<void> LiveUpload::park(PartNumber number, ByteRange range) {
+  Result<Ok> parked = co_await park_range(number, range);
+  const auto it = slots_.find(number);
+  if (it != slots_.end()) {
+    Slot& slot = it->second;
+    slot.parking = false;
+    slot.assembly.unseal(range);
+    if (parked && slot.evict_when_parked) slot.assembly.evict();
+    slot.evict_when_parked = false;
+    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
+  }
+  if (!parked) store_failed(parked.error());
+  changed_.notify_all();
+  pump_ships();
+}
+
+Task<Result<Ok>> LiveUpload::park_range(PartNumber number, ByteRange range) {
+  Slot& slot = slots_.at(number);  // stays while it is parking
+  Payload payload = slot.assembly.payload_of(range);
+  const wire::Checksum checksum = *payload.checksum();
+  const ObjectKey key = parked_key(range);
+  const Deadline deadline = store_deadline(range.size());
+  ObjectSpec object(key, core::ObjectAttributes(), row_.token);
+  Result<ObjectInfo> put =
+      co_await services_->store->put_object(std::move(object), std::move(payload), deadline);
+  if (!put) {
+    strays_possible_ = true;
+    co_return fail(put.error());
+  }
+  if (row_.state != UploadState::kOpen) {
+    strays_possible_ = true;
+    co_return fail(Errc::kCancelled, "the upload is not open any more");
+  }
+
+  // What this object replaces: the parked segments inside its range.
+  std::vector<ObjectKey> replaced;
+  for (const ParkedRow& row : row_.parked) {
+    if (range.contains(row.range) && row.key != key) replaced.push_back(row.key);
+  }
+  ParkedRow row(range, key, checksum);
+  Mutation record = mutation();
+  record.changes.push_back(change::AddParked{row});
+  for (const ObjectKey& old : replaced) record.changes.push_back(change::DropParked{old});
+  record.changes.push_back(change::Touch{});
+  Result<Ok> committed = co_await commit(std::move(record));
+  if (!committed) {
+    strays_possible_ = true;
+    co_return fail(committed.error());
+  }
+
+  const ByteCount before = durable_.size();
+  durable_.add(range);
+  services_->metrics->stored(durable_.size() - before);
+  services_->metrics->parked(range.size());
+  const std::vector<ObjectKey> gone = slot.assembly.replace_by_parked(range, key);
+  SLUICE_CHECK(gone.size() == replaced.size());
+  std::erase_if(row_.parked, [&](const ParkedRow& p) { return range.contains(p.range); });
+  const auto place = std::lower_bound(
+      row_.parked.begin(), row_.parked.end(), range.begin(),
+      [](const ParkedRow& p, ByteOffset at) { return p.range.begin() < at; });
+  row_.parked.insert(place, std::move(row));
+  if (!replaced.empty()) work_.spawn(remove_objects(std::move(replaced)));
+  co_return Ok{};
+}
+
+Task<void> LiveUpload::remove_objects(std::vector<ObjectKey> keys) {
+  for (const ObjectKey& key : keys) {
+    const Deadline deadline = store_deadline(ByteCount());
+    const Result<Ok> removed = co_await services_->store->remove(key, deadline);
+    if (!removed) strays_possible_ = true;
+  }
+}
+
+void LiveUpload::give_memory_back() {
+  if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return;
+  for (auto& [number, slot] : slots_) {
+    if (slot.shipping) continue;  // memory comes back by itself
+    if (slot.parking) {
+      slot.evict_when_parked = true;
+      continue;
+    }
+    slot.assembly.evict();
+    if (slot.assembly.unparked().value() == 0 || store_error_) continue;
+    if (slot.assembly.full() && !is_small()) continue;  // about to be shipped
+    start_park(number, slot);
+    slot.evict_when_parked = true;
+  }
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,516 @@
+#include "engine/upload_service.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <span>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "base/task_scope.h"
+#include "base/text.h"
+#include "core/range_set.h"
+#include "engine/live_upload.h"
+#include "engine/registry.h"
+#include "engine/run_on.h"
+#include "engine/wait.h"
+
+namespace sluice::engine {
+
+using core::ProblemType;
+
+namespace {
+
+core::Outcome refuse(ProblemType type, std::string detail) {
+  core::Refused refusal{core::Problem(type, std::move(detail)), std::nullopt, true};
+  if (core::problem_entry(type).status == 503) refusal.problem.retry_after_s = 2;
+  return refusal;
+}
+
+core::Outcome state_unavailable(const Error& error) {
+  if (error.code() == Errc::kCorrupt) {
+    return refuse(ProblemType::kInternal, "the upload's state cannot be read");
+  }
+  return refuse(ProblemType::kOverloaded, "the upload's state cannot be reached right now");
+}
+
+core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds expire_after) {
+  core::RangeSet durable;
+  for (const PartRow& part : row.parts) durable.add(part.range);
+  for (const ParkedRow& parked : row.parked) durable.add(parked.range);
+  core::Inspected state;
+  state.state = std::string(to_string(row.state));
+  state.id = row.id;
+  state.name = row.name;
+  state.offset = row.result ? end_of(row.result->size) : durable.end_of_run(ByteOffset());
+  state.total = row.total;
+  state.ranges = durable.ranges();
+  state.created_at = row.created_at;
+  if (row.state == UploadState::kOpen) state.expires_at = row.touched_at + expire_after;
+  state.result = row.result;
+  state.writing = writing;
+  return state;
+}
+
+core::Outcome stored_result(const UploadRow& row) {
+  core::Complete complete;
+  complete.result = *row.result;
+  complete.body_unread = true;
+  return complete;
+}
+
+BodyEnd end_of_body(Errc code) noexcept {
+  if (code == Errc::kTimedOut) return BodyEnd::kTimedOut;
+  if (code == Errc::kInvalidArgument || code == Errc::kTooLarge) return BodyEnd::kMalformed;
+  if (code == Errc::kCancelled) return BodyEnd::kInterrupted;
+  return BodyEnd::kDisconnected;
+}
+
+}  // namespace
+
+class UploadService::Impl {
+ public:
+  Impl(Services services, EngineOptions options, std::shared_ptr<Registry> registry)
+      : services_(std::move(services)),
+        options_(options),
+        registry_(std::move(registry)),
+        background_(services_.executor) {}
+
+  Task<core::Outcome> execute(core::Command command, core::Grant grant, BodySource* body);
+  Task<void> recover();
+  Task<Result<Ok>> abort(UploadId id, std::string reason);
+  Task<void> drain(Deadline deadline);
+  void relieve_pressure() noexcept;
+  Status status() const;
+
+ private:
+  Task<core::Outcome> append(core::Command command, core::Append verb, core::Grant grant,
+                             BodySource* body);
+  Task<core::Outcome> query(core::Command command, core::Query verb, core::Grant grant);
+  Task<core::Outcome> cancel(core::Command command, core::Grant grant);
+  Task<core::Outcome> inspect(core::Command command, core::Grant grant);
+
+  Task<Result<Use>> create(core::Command command, core::Append verb, core::Grant grant,
+                           std::optional<UploadId> replaces);
+  Task<Result<Use>> wake(UploadId id);
+  Task<core::Outcome> pump(Use use, core::Append verb, BodySource* body);
+  Task<void> abort_replaced(UploadId id);
+  Task<void> relieve();
+  std::shared_ptr<LiveUpload> make_live(const UploadId& id);
+  std::string random_id(std::size_t bytes);
+
+  // Constant after construction.
+  const Services services_;
+  const EngineOptions options_;
+  const std::shared_ptr<Registry> registry_;
+
+  std::atomic<bool> draining_{false};
+  std::atomic<std::size_t> writers_{0};
+  std::atomic<bool> relieving_{false};
+  std::size_t executing_ = 0;  // on this thread
+  Signal executed_;
+  TaskScope background_;
+};
+
+std::string UploadService::Impl::random_id(std::size_t bytes) {
+  std::vector<std::byte> raw(bytes);
+  services_.random->fill(raw);
+  return base64url(raw);
+}
+
+std::shared_ptr<LiveUpload> UploadService::Impl::make_live(const UploadId& id) {
+  return std::make_shared<LiveUpload>(&services_, &options_, &background_, id);
+}
+
+// --- dispatch
+
+Task<core::Outcome> UploadService::Impl::execute(core::Command command, core::Grant grant,
+                                                 BodySource* body) {
+  ++executing_;
+  std::exception_ptr thrown;
+  core::Outcome outcome = core::ClientGone{};
+  try {
+    if (const auto* verb = std::get_if<core::Append>(&command.verb)) {
+      core::Append append_verb = *verb;
+      outcome = co_await append(std::move(command), append_verb, std::move(grant), body);
+    } else if (const auto* asked = std::get_if<core::Query>(&command.verb)) {
+      core::Query query_verb = *asked;
+      outcome = co_await query(std::move(command), query_verb, std::move(grant));
+    } else if (std::holds_alternative<core::Cancel>(command.verb)) {
+      outcome = co_await cancel(std::move(command), std::move(grant));
+    } else {
+      outcome = co_await inspect(std::move(command), std::move(grant));
+    }
+  } catch (...) {
+    thrown = std::current_exception();  // cancellation only
+  }
+  --executing_;
+  executed_.notify_all();
+  if (thrown) std::rethrow_exception(thrown);
+  co_return outcome;
+}
+
+// --- append
+
+Task<core::Outcome> UploadService::Impl::append(core::Command command, core::Append verb,
+                                                core::Grant grant, BodySource* body) {
+  constexpr int kTriesMax = 8;
+  const bool from_start = !verb.begin || *verb.begin == ByteOffset();
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    if (draining_) {
+      core::Outcome stopping = refuse(ProblemType::kDraining, "the server is stopping");
+      co_return stopping;
+    }
+    Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
+    if (!row && row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
+
+    if (row && row->state == UploadState::kCompleting) {
+      // Nothing may begin under this name, and nothing be added, before that has ended.
+      Result<Use> use = co_await wake(row->id);
+      if (!use) co_return state_unavailable(use.error());
+      const Deadline patience(services_.clock->now() + options_.complete_wait);
+      Task<bool> waiting = use->get()->wait_settled(patience);
+      const bool settled = co_await run_on(use->get()->executor(), std::move(waiting));
+      if (!settled) co_return refuse(ProblemType::kCompleting, "the object is being assembled");
+      continue;
+    }
+    const bool open = row && row->state == UploadState::kOpen;
+    if (open && verb.begin) {  // continue
+      Result<Use> use = co_await wake(row->id);
+      if (!use) {
+        if (use.error().code() == Errc::kNotFound) continue;
+        co_return state_unavailable(use.error());
+      }
+      if (*verb.begin > ByteOffset()) services_.metrics->upload_resumed();
+      co_return co_await pump(std::move(*use), verb, body);
+    }
+    if (!from_start) {
+      if (!row) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
+      if (row->state == UploadState::kComplete) co_return stored_result(*row);
+      if (row->reason == "failed") {
+        co_return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
+      }
+      co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
+    }
+    if (!verb.may_begin) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
+
+    std::optional<UploadId> replaces;
+    if (row) replaces = row->id;
+    Result<Use> use = co_await create(command, verb, grant, replaces);
+    if (!use) {
+      if (use.error().code() == Errc::kConflict) continue;  // somebody was faster
+      if (use.error().code() == Errc::kTooLarge) {
+        co_return refuse(ProblemType::kTooLarge, "the object may not be that large");
+      }
+      co_return state_unavailable(use.error());
+    }
+    if (open) background_.spawn(abort_replaced(*replaces));
+    co_return co_await pump(std::move(*use), verb, body);
+  }
+  co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
+}
+
+Task<Result<Use>> UploadService::Impl::create(core::Command command, core::Append verb,
+                                              core::Grant grant,
+                                              std::optional<UploadId> replaces) {
+  if (verb.total && (*verb.total > options_.size_max ||
+                     (grant.size_max && *verb.total > *grant.size_max) ||
+                     *verb.total > services_.store->limits().object_max)) {
+    co_return fail(Errc::kTooLarge, "announced size over the limit");
+  }
+  UploadRow row;
+  row.id = UploadId(random_id(16));
+  row.token = UploadToken(random_id(16));
+  row.subject = grant.subject;
+  row.name = command.name;
+  row.key = ObjectKey(grant.key.value_or(command.name));
+  row.attributes = command.attributes;
+  row.checksum_kind = options_.checksum.value_or(services_.store->checksum_kind());
+  row.size_max = grant.size_max;
+  row.created_at = services_.clock->wall_now();
+  row.touched_at = row.created_at;
+  row.total = verb.total;
+
+  // In the registry before it is in the database: whoever finds the row finds us.
+  bool made = false;
+  const UploadId id = row.id;
+  Use use = registry_->acquire(id, [this, &id] { return make_live(id); }, &made);
+  UploadRow stored = row;
+  Result<FenceToken> token = co_await services_.state->create(std::move(row), replaces);
+  if (!token) {
+    const std::shared_ptr<LiveUpload> live = use.get();
+    use = Use();
+    registry_->remove_if_unused(*live);
+    co_return fail(token.error());
+  }
+  use->adopt(std::move(stored), *token);
+  background_.spawn(LiveUpload::idle(use.get(), registry_.get()));
+  services_.metrics->upload_created();
+  co_return std::move(use);
+}
+
+// The actor of a known upload, with its state read.
+Task<Result<Use>> UploadService::Impl::wake(UploadId id) {
+  bool made = false;
+  Use use = registry_->acquire(id, [this, &id] { return make_live(id); }, &made);
+  const std::shared_ptr<LiveUpload> live = use.get();
+  Task<Result<Ok>> loading = live->load();
+  const Result<Ok> loaded = co_await run_on(live->executor(), std::move(loading));
+  if (!loaded) {
+    use = Use();
+    if (made) registry_->remove_if_unused(*live);
+    co_return fail(loaded.error());
+  }
+  if (made) background_.spawn(LiveUpload::idle(live, registry_.get()));
+  co_return std::move(use);
+}
+
+// Moves the body into the upload. Runs on the connection's thread; the upload may live on another.
+Task<core::Outcome> UploadService::Impl::pump(Use use, core::Append verb, BodySource* body) {
+  LiveUpload* const up = use.get().get();
+  const Executor owner = up->executor();
+  Task<Step> admission = up->admit(verb, body);
+  Step step = co_await run_on(owner, std::move(admission));
+  if (step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
+
+  const WriterId writer = step.writer;
+  ++writers_;
+  BodyEnd end = BodyEnd::kClean;
+  std::exception_ptr thrown;
+  try {
+    ByteCount left = verb.length.value_or(ByteCount(INT64_MAX));
+    while (true) {
+      const ByteCount max = std::min(step.max, left);
+      if (max.value() == 0) {
+        // As much as was announced is here. More would be a lie about the length, unless the
+        // framing is known to say too much.
+        if (verb.cut_body) break;
+        Result<Bytes> more = co_await body->read(ByteCount(1));
+        if (!more) end = end_of_body(more.error().code());
+        if (more && !more->empty()) end = BodyEnd::kTooLong;
+        break;
+      }
+      Result<Bytes> chunk = co_await body->read(max);
+      if (!chunk) {
+        end = end_of_body(chunk.error().code());
+        break;
+      }
+      if (chunk->empty()) break;
+      left -= chunk->size();
+      Task<Step> offering = up->offer(writer, std::move(*chunk));
+      step = co_await run_on(owner, std::move(offering));
+      if (step.kind == Step::Kind::kStop) break;
+    }
+  } catch (...) {
+    thrown = std::current_exception();
+    end = BodyEnd::kDisconnected;
+  }
+  --writers_;
+  if (!thrown && step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
+  Task<core::Outcome> finishing = up->finish(writer, end);
+  core::Outcome outcome = co_await run_on(owner, std::move(finishing));
+  if (thrown) std::rethrow_exception(thrown);
+  co_return outcome;
+}
+
+// The database has moved the old attempt to aborting already; what is left is to act on it.
+Task<void> UploadService::Impl::abort_replaced(UploadId id) {
+  Use live = registry_->find(id);
+  if (live) {
+    Task<Result<Ok>> replacing = live->replaced();
+    const Result<Ok> done = co_await run_on(live->executor(), std::move(replacing));
+    static_cast<void>(done);
+    co_return;
+  }
+  const Result<Use> use = co_await wake(id);  // loading drives the abort
+  if (!use) {
+    services_.log->warn("replaced upload not removed yet",
+                        {{"upload_id", id.str()}, {"error", use.error().detail()}});
+  }
+}
+
+// --- the others
+
+Task<core::Outcome> UploadService::Impl::query(core::Command command, core::Query verb,
+                                               core::Grant grant) {
+  Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
+  if (!row) {
+    if (row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
+    co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
+  }
+  if (row->state == UploadState::kComplete) co_return stored_result(*row);
+  if (row->state == UploadState::kAborting || row->state == UploadState::kAborted) {
+    if (row->reason == "failed") {
+      co_return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
+    }
+    co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
+  }
+  Result<Use> use = co_await wake(row->id);
+  if (!use) co_return state_unavailable(use.error());
+  Task<core::Outcome> asking = use->get()->query(verb);
+  co_return co_await run_on(use->get()->executor(), std::move(asking));
+}
+
+Task<core::Outcome> UploadService::Impl::cancel(core::Command command, core::Grant grant) {
+  Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
+  if (!row) {
+    if (row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
+    co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
+  }
+  if (row->state == UploadState::kComplete) {
+    co_return refuse(ProblemType::kAlreadyComplete, "the object exists; it is not deleted here");
+  }
+  if (row->state == UploadState::kAborting || row->state == UploadState::kAborted) {
+    co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
+  }
+  Result<Use> use = co_await wake(row->id);
+  if (!use) co_return state_unavailable(use.error());
+  const Executor owner = use->get()->executor();
+  Task<Result<Ok>> aborting = use->get()->abort("cancelled");
+  const Result<Ok> aborted = co_await run_on(owner, std::move(aborting));
+  if (!aborted) {
+    if (aborted.error().code() == Errc::kConflict || aborted.error().code() == Errc::kCancelled) {
+      co_return refuse(ProblemType::kAlreadyComplete, "the upload is being completed");
+    }
+    co_return state_unavailable(aborted.error());
+  }
+  // The client is told when the parts are gone, or after a while; the rest happens anyway.
+  const Deadline patience(services_.clock->now() + std::chrono::seconds(5));
+  Task<bool> waiting = use->get()->wait_settled(patience);
+  co_await run_on(owner, std::move(waiting));
+  co_return core::Cancelled{};
+}
+
+Task<core::Outcome> UploadService::Impl::inspect(core::Command command, core::Grant grant) {
+  Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
+  if (!row) {
+    if (row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
+    co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
+  }
+  const bool writing = registry_->is_writing(row->id);
+  co_return describe(*row, writing, options_.expire_after);
+}
+
+Task<void> UploadService::Impl::recover() {
+  UploadFilter filter;
+  filter.states = {UploadState::kCompleting, UploadState::kAborting};
+  filter.limit = 100;
+  while (!draining_) {
+    UploadFilter page = filter;
+    Result<std::vector<UploadRow>> rows = co_await services_.state->list(std::move(page));
+    if (!rows) {
+      services_.log->warn("unfinished uploads not listed", {{"error", rows.error().detail()}});
+      co_return;
+    }
+    for (const UploadRow& row : *rows) {
+      filter.after = row.id;
+      Result<Use> use = co_await wake(row.id);
+      if (!use) {
+        services_.log->warn("upload not recovered",
+                            {{"upload_id", row.id.str()}, {"error", use.error().detail()}});
+        continue;
+      }
+      Task<void> driving = use->get()->drive_again();
+      co_await run_on(use->get()->executor(), std::move(driving));
+    }
+    if (rows->size() < filter.limit) co_return;
+  }
+}
+
+Task<Result<Ok>> UploadService::Impl::abort(UploadId id, std::string reason) {
+  Result<Use> use = co_await wake(std::move(id));
+  if (!use) co_return fail(use.error());
+  Task<Result<Ok>> aborting = use->get()->abort(std::move(reason));
+  co_return co_await run_on(use->get()->executor(), std::move(aborting));
+}
+
+// --- memory and shutdown
+
+void UploadService::Impl::relieve_pressure() noexcept {
+  if (relieving_.exchange(true)) return;
+  boost::asio::post(services_.executor, [this] { background_.spawn(relieve()); });
+}
+
+Task<void> UploadService::Impl::relieve() {
+  const Executor here = services_.executor;
+  // Ours only: the state of others may be read on their threads alone.
+  std::vector<Use> ours =
+      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+  LiveUpload* largest = nullptr;
+  ByteCount most;
+  for (const Use& use : ours) {
+    const ByteCount held = use->reclaimable();
+    if (held > most) {
+      most = held;
+      largest = use.get().get();
+    }
+  }
+  if (largest != nullptr) largest->give_memory_back();
+  ours.clear();
+  // Give what was started a moment before the next choice is made.
+  const Instant soon = services_.clock->now() + std::chrono::milliseconds(5);
+  co_await services_.clock->sleep_until(soon);
+  relieving_ = false;
+}
+
+Task<void> UploadService::Impl::drain(Deadline deadline) {
+  draining_ = true;
+  const Executor here = services_.executor;
+  std::vector<Use> ours =
+      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+  for (const Use& use : ours) use->interrupt_for_drain();
+  while (executing_ > 0) {
+    const Signal::Seen seen = executed_.seen();
+    if (executing_ == 0) break;
+    const bool moved = co_await wait_until(&executed_, seen, services_.clock, deadline.at());
+    if (!moved) break;
+  }
+  for (const Use& use : ours) {
+    if (services_.clock->now() >= deadline.at()) break;
+    const Result<Ok> settled = co_await use->settle();
+    if (!settled && settled.error().code() != Errc::kCancelled) {
+      services_.log->warn("tail not parked at shutdown",
+                          {{"upload_id", use->id().str()}, {"error", settled.error().detail()}});
+    }
+    const bool ended = co_await use->wait_settled(deadline);
+    if (!ended) break;
+  }
+  background_.cancel();
+  co_await background_.join();
+  for (const Use& use : ours) co_await use->stop();
+}
+
+UploadService::Status UploadService::Impl::status() const {
+  Status status;
+  status.live_uploads = registry_->size();
+  status.writers = writers_;
+  return status;
+}
+
+// --- the public face
+
+UploadService::UploadService(Services services, EngineOptions options,
+                             std::shared_ptr<Registry> registry)
+    : impl_(std::make_unique<Impl>(std::move(services), options, std::move(registry))) {}
+
+UploadService::~UploadService() = default;
+
+Task<core::Outcome> UploadService::execute(core::Command command, core::Grant grant,
+                                           BodySource* body) {
+  return impl_->execute(std::move(command), std::move(grant), body);
+}
+
+Task<void> UploadService::recover() { return impl_->recover(); }
+
+Task<Result<Ok>> UploadService::abort(UploadId id, std::string reason) {
+  return impl_->abort(std::move(id), std::move(reason));
+}
+
+Task<void> UploadService::drain(Deadline deadline) { return impl_->drain(deadline); }
+
+void UploadService::relieve_pressure() noexcept { impl_->relieve_pressure(); }
+
+UploadService::Status UploadService::status() const { return impl_->status(); }
+
+}  // namespace sluice::engine
