@@ -1,0 +1,217 @@
+"""The gateway under test as a process.
+
+The program is $SLUICE_BIN, or the newest of build/release/sluice, build/sluice and
+build/*/apps/sluice/sluice. Its ports are free ones at the first start and the same ones after a
+restart, as clients expect.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import time
+
+from e2e import processes
+from e2e.http_raw import Connection, request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def program():
+    chosen = os.environ.get("SLUICE_BIN")
+    if chosen:
+        return chosen
+    found = [p for pattern in ("build/release/sluice", "build/sluice", "build/release/apps/*/sluice",
+                               "build/*/apps/sluice/sluice", "build/apps/sluice/sluice")
+             for p in ROOT.glob(pattern) if p.is_file() and os.access(p, os.X_OK)]
+    if not found:
+        raise RuntimeError("no gateway program: build it, or set SLUICE_BIN")
+    return str(max(found, key=lambda p: p.stat().st_mtime))
+
+
+def clean_environment(**more):
+    """The test's environment without anything that could reach into the gateway."""
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(("AWS_", "SLUICE_")) and k.lower() not in (
+               "http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file")}
+    env["AWS_EC2_METADATA_DISABLED"] = "true"
+    env.update(more)
+    return env
+
+
+class Gateway:
+    """`store`: one of stores.py. `sets`: configuration keys. `directory`: state and logs."""
+
+    def __init__(self, store, directory, sets=None, auth_url=None, args=(), env=None, prefix=(),
+                 config=None):
+        self.store = store
+        self.directory = pathlib.Path(directory)
+        self.sets = dict(sets or {})
+        self.auth_url = auth_url
+        self.args = list(args)
+        self.env = dict(env or {})
+        self.prefix = list(prefix)  # of the command: a tracer
+        self.config = config
+        self.port = 0
+        self.admin_port = 0
+        self.process = None
+        self.starts = 0
+        self.state_file = self.directory / "state.db"
+
+    def command(self):
+        command = self.prefix + [program(), "serve"]
+        if self.config is not None:
+            command += ["--config", str(self.config)]
+        command += ["--listen", f"127.0.0.1:{self.port}",
+                    "--admin-listen", f"127.0.0.1:{self.admin_port}",
+                    "--store", self.store.url, "--state", f"sqlite://{self.state_file}"]
+        if self.auth_url is None:
+            command += ["--auth", "none"]
+        else:
+            command += ["--auth", "forward", "--auth-url", self.auth_url]
+        for key, value in {**self.store.sets, **self.sets}.items():
+            command += ["--set", f"{key}={value}"]
+        return command + self.args
+
+    @property
+    def log_path(self):
+        return self.directory / f"gateway-{self.starts}.log"
+
+    def start(self, timeout=20):
+        self.starts += 1
+        with open(self.log_path, "wb") as log:
+            self.process = processes.start(
+                self.command(), stdout=log, stderr=log,
+                env=clean_environment(**{**self.store.env, **self.env}))
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if self._find_ports():
+                return self
+            if self.process.poll() is not None:
+                raise AssertionError(f"the gateway ended with {self.process.returncode}:\n"
+                                     f"{self.log_text()[-3000:]}")
+            time.sleep(0.005)
+        raise AssertionError(f"the gateway does not listen:\n{self.log_text()[-3000:]}")
+
+    def _find_ports(self):
+        for line in self.log_text().splitlines():
+            if "listening" not in line:
+                continue
+            ports = []
+            if line.startswith("{"):
+                fields = json.loads(line)
+                ports = [str(fields.get(k, "")).rpartition(":")[2] for k in ("listen", "admin")]
+            else:
+                match = re.match(r"listening on \S*?:(\d+)/? admin \S*?:(\d+)/?$", line)
+                ports = list(match.groups()) if match else []
+            if len(ports) == 2 and all(p.isdigit() for p in ports):
+                self.port, self.admin_port = map(int, ports)
+                return True
+        return False
+
+    @property
+    def pid(self):
+        """Of the gateway itself, also when it runs under a tracer."""
+        if self.prefix:
+            for child in processes.children(self.process.pid):
+                return child
+        return self.process.pid
+
+    # --- ending
+
+    def kill9(self):
+        processes.kill(self.process)
+
+    def signal(self, number=signal.SIGTERM):
+        os.kill(self.pid, number)
+
+    def wait(self, timeout=40):
+        code = self.process.wait(timeout)
+        processes.forget(self.process)
+        return code
+
+    def stop(self):
+        """An orderly end. Fails unless it is one."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+            try:
+                code = self.wait()
+            except Exception:
+                self.process.send_signal(signal.SIGABRT)
+                time.sleep(0.5)
+                self.kill9()
+                raise AssertionError(f"the gateway does not end on SIGTERM:\n"
+                                     f"{self.log_text()[-3000:]}") from None
+        else:
+            code = self.wait()
+            if code == -signal.SIGKILL:
+                return  # by the test
+        self.check_log()
+        assert code == 0, f"the gateway ended with {code}:\n{self.log_text()[-3000:]}"
+
+    def check_log(self):
+        """No sanitizer report and no failed check in any log so far."""
+        for path in self.directory.glob("gateway-*.log"):
+            text = path.read_text(errors="replace")
+            for sign in ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer", "runtime error:",
+                         "check failed", "terminate called"):
+                at = text.find(sign)
+                assert at < 0, f"{path.name}: {text[max(0, at - 200):at + 3000]}"
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    # --- looking in
+
+    def log_text(self):
+        try:
+            return self.log_path.read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def log_lines(self):
+        return [json.loads(line) for line in self.log_text().splitlines() if line.startswith("{")]
+
+    def status(self, field):
+        """A line of /proc/PID/status, in bytes where it is a size."""
+        with open(f"/proc/{self.pid}/status") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name == field:
+                    words = value.split()
+                    return int(words[0]) * (1024 if words[-1] == "kB" else 1)
+        raise KeyError(field)
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def connect(self, **options):
+        return Connection(self.port, **options)
+
+    def request(self, method, target, headers=(), body=None, **options):
+        return request(self.port, method, target, headers, body, **options)
+
+    def put(self, name, body, headers=(), **options):
+        from e2e.resumable import target
+        return self.request("PUT", target(name), headers, body, **options)
+
+    def query(self, name, total="*", headers=(), **options):
+        from e2e.resumable import target
+        items = list(headers) + [("Content-Length", "0"), ("Content-Range", f"bytes */{total}")]
+        return self.request("PUT", target(name), items, **options)
+
+    def admin(self, path, **options):
+        return request(self.admin_port, "GET", path, **options)
+
+    def metrics(self):
+        """{name{labels}: value} of the admin listener's /metrics."""
+        values = {}
+        for line in self.admin("/metrics").body.decode().splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                values[name] = float(value)
+        return values
