@@ -201,8 +201,8 @@ class Loader {
     } else {
       error(origin("state"), "state: " + state.error().detail());
     }
-    std::vector<Problem> found =
-        validate(draft_.options, [this](std::string_view key) { return origin(key); });
+    std::vector<Problem> found = validate(draft_.options, sources_.serving,
+                                          [this](std::string_view key) { return origin(key); });
     std::move(found.begin(), found.end(), std::back_inserter(loaded_.problems));
     for (const Key& key : keys()) loaded_.effective[key.name].value = key.show(draft_);
     loaded_.options = std::move(draft_.options);

@@ -28,6 +28,8 @@ struct Sources {
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<Flag> flags;
   std::string working_directory;  // absolute; relative paths start there
+  // False for commands that open no listener: listeners and authorization are not judged.
+  bool serving = true;
 };
 
 // The value that holds, and where it came from.

@@ -71,6 +71,12 @@ TEST_F(Load, AuthorizationMustBeChosen) {
   EXPECT_NE(loaded.problems[0].mend.find("auth = \"forward\""), std::string::npos);
 }
 
+TEST_F(Load, OnlyAServerMustChooseAuthorization) {
+  sources_.flags = {{"listen", ":8080", "--listen"}};
+  sources_.serving = false;
+  EXPECT_TRUE(load(sources_).problems.empty());
+}
+
 TEST_F(Load, FlagBeatsEnvironmentBeatsFile) {
   const std::string file = "part_size = \"16MiB\"\nlinger = \"1s\"\nlog_level = \"warn\"\n";
   sources_.environment = {{"SLUICE_LINGER", "2s"}, {"SLUICE_LOG_LEVEL", "error"}};

@@ -22,10 +22,12 @@ class Validator {
             const std::function<std::string(std::string_view)>& origin)
       : options_(options), origin_(origin) {}
 
-  std::vector<Problem> run() {
-    listeners();
-    tls();
-    authorization();
+  std::vector<Problem> run(bool serving) {
+    if (serving) {
+      listeners();
+      tls();
+      authorization();
+    }
     sizes();
     times();
     store();
@@ -197,9 +199,9 @@ class Validator {
 
 }  // namespace
 
-std::vector<Problem> validate(const ProgramOptions& options,
+std::vector<Problem> validate(const ProgramOptions& options, bool serving,
                               const std::function<std::string(std::string_view)>& origin) {
-  return Validator(options, origin).run();
+  return Validator(options, origin).run(serving);
 }
 
 }  // namespace sluice::config

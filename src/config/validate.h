@@ -12,8 +12,8 @@
 namespace sluice::config {
 
 // `origin` says where the value of a key was set, for the problems' places. Pure except that it
-// looks whether the TLS files exist.
-std::vector<Problem> validate(const ProgramOptions& options,
+// looks whether the TLS files exist. Not serving: listeners and authorization are not judged.
+std::vector<Problem> validate(const ProgramOptions& options, bool serving,
                               const std::function<std::string(std::string_view)>& origin);
 
 }  // namespace sluice::config
