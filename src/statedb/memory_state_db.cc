@@ -14,6 +14,7 @@ class Applier {
 
   Result<Ok> operator()(const change::SetPlan& c) {
     if (row_->plan && *row_->plan != c.shape) return fail(Errc::kConflict, "the plan is fixed");
+    SLUICE_TRY_OK(check_plan(c.shape));
     row_->plan = c.shape;
     return Ok{};
   }

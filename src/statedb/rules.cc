@@ -46,10 +46,22 @@ Result<Ok> check_range(ByteRange range, std::optional<ByteCount> total) {
   return Ok{};
 }
 
+Result<Ok> check_plan(const core::PartPlan::Shape& shape) {
+  const auto plan = core::PartPlan::from(shape);
+  if (!plan) return fail(Errc::kInvalidArgument, plan.error().detail());
+  return Ok{};
+}
+
 Result<Ok> check_row(const UploadRow& row) {
   if (row.id.empty()) return fail(Errc::kInvalidArgument, "row: no id");
   if (row.total && end_of(*row.total) > kFarEnd) {
     return fail(Errc::kInvalidArgument, "row: total beyond 2^63 bytes");
+  }
+  if (row.size_max && end_of(*row.size_max) > kFarEnd) {
+    return fail(Errc::kInvalidArgument, "row: size_max beyond 2^63 bytes");
+  }
+  if (row.plan) {
+    SLUICE_TRY_OK(check_plan(*row.plan));
   }
   const PartRow* last = nullptr;
   for (const PartRow& part : row.parts) {

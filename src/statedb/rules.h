@@ -42,6 +42,9 @@ Result<ByteRange> storable_claim(ByteRange range);
 // kInvalidArgument: empty, behind kFarEnd or behind the total.
 Result<Ok> check_range(ByteRange range, std::optional<ByteCount> total);
 
+// kInvalidArgument: the numbers make no plan.
+Result<Ok> check_plan(const core::PartPlan::Shape& shape);
+
 // The whole row: parts ascending and disjoint, ranges sane, a plan that is one, a result when (and
 // only when) complete. The detail says what is wrong.
 Result<Ok> check_row(const UploadRow& row);
