@@ -160,7 +160,9 @@ TEST(PartPlan, FirstRequestThatIsALegalPartIsTheSize) {
   for (const auto& row : rows) {
     const PartPlan p = plan(row.total, s3(), kPreferred, ByteCount(row.first));
     EXPECT_EQ(p.shape().first_bytes, row.taken ? row.first : kPreferred.value()) << row.first;
-    if (row.total) EXPECT_EQ(p.shape().parts_per_size, 0U);
+    if (row.total) {
+      EXPECT_EQ(p.shape().parts_per_size, 0U);
+    }
   }
 }
 
@@ -264,7 +266,9 @@ TEST(PartPlan, IsAPartitionIntoLegalParts) {
     const PartPlan& p = *made;
     ASSERT_EQ(PartPlan::from(p.shape())->shape(), p.shape());
     ASSERT_EQ(p.shape().parts_max, limits.parts_max);
-    if (total) ASSERT_GE(p.reach(), *total);
+    if (total) {
+      ASSERT_GE(p.reach(), *total);
+    }
     ByteOffset expected;
     for (std::uint32_t n = 1; n <= std::min(limits.parts_max, 300U); ++n) {
       const ByteRange r = p.range_of(PartNumber(n));
@@ -272,7 +276,9 @@ TEST(PartPlan, IsAPartitionIntoLegalParts) {
       ASSERT_GE(r.size(), limits.part_min);
       ASSERT_LE(r.size(), limits.part_max);
       ASSERT_EQ(r.size().value() % limits.part_multiple.value(), 0U);
-      if (limits.equal_parts || total) ASSERT_EQ(r.size().value(), p.shape().first_bytes);
+      if (limits.equal_parts || total) {
+        ASSERT_EQ(r.size().value(), p.shape().first_bytes);
+      }
       ASSERT_EQ(p.part_at(r.begin())->value(), n);
       ASSERT_EQ(p.part_at(ByteOffset(r.end().value() - 1))->value(), n);
       expected = r.end();

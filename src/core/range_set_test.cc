@@ -82,7 +82,9 @@ TEST(RangeSet, BehavesLikeABitmap) {
     for (std::size_t i = 0; i < set.ranges().size(); ++i) {
       const ByteRange& r = set.ranges()[i];
       ASSERT_FALSE(r.empty());
-      if (i > 0) ASSERT_LT(set.ranges()[i - 1].end(), r.begin());
+      if (i > 0) {
+        ASSERT_LT(set.ranges()[i - 1].end(), r.begin());
+      }
       for (std::size_t k = r.begin().value(); k < r.end().value(); ++k) ASSERT_TRUE(bytes.test(k));
     }
     const std::size_t from = random() % kSize;
@@ -90,7 +92,9 @@ TEST(RangeSet, BehavesLikeABitmap) {
     while (run < kSize && bytes.test(run)) ++run;
     ASSERT_EQ(set.end_of_run(ByteOffset(from)), ByteOffset(run));
     ASSERT_EQ(set.contains(range(from, run)), true);
-    if (run < kSize) ASSERT_FALSE(set.contains(range(from, run + 1)));
+    if (run < kSize) {
+      ASSERT_FALSE(set.contains(range(from, run + 1)));
+    }
 
     RangeSet whole = set;
     for (const ByteRange& hole : set.missing(range(0, kSize))) {

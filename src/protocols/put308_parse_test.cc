@@ -152,7 +152,9 @@ TEST(Put308Parse, Queries) {
       const auto* query = std::get_if<core::Query>(&command->verb);
       ASSERT_NE(query, nullptr) << row.range;
       EXPECT_EQ(query->total.has_value(), row.total.has_value());
-      if (row.total) EXPECT_EQ(query->total, ByteCount(*row.total));
+      if (row.total) {
+        EXPECT_EQ(query->total, ByteCount(*row.total));
+      }
     }
   }
   EXPECT_EQ(problem_of(put(5).range("bytes */*")), ProblemType::kLengthMismatch);
@@ -317,8 +319,12 @@ TEST(Put308Parse, IsTotal) {
     }
     const std::uint64_t end = append->begin.value_or(ByteOffset(0)).value() +
                               append->length.value_or(ByteCount(0)).value();
-    if (append->total) ASSERT_LE(end, append->total->value());
-    if (append->ends_object && append->length) ASSERT_EQ(append->total, ByteCount(end));
+    if (append->total) {
+      ASSERT_LE(end, append->total->value());
+    }
+    if (append->ends_object && append->length) {
+      ASSERT_EQ(append->total, ByteCount(end));
+    }
     ASSERT_LE(end, options.size_max.value());
   }
   EXPECT_GT(good, 10'000);

@@ -1,6 +1,6 @@
+#include <algorithm>
 #include <chrono>
 #include <optional>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -312,7 +312,10 @@ TEST(Put308Render, StateForHumans) {
 
 // what a client may meet in any answer of this dialect.
 TEST(Put308Render, EveryRangeIsASingleOne) {
-  const std::regex single("bytes=0-[0-9]+");
+  const auto is_single = [](const std::string& range) {
+    return range.starts_with("bytes=0-") && range.size() > 8 &&
+           std::all_of(range.begin() + 8, range.end(), [](char c) { return c >= '0' && c <= '9'; });
+  };
   for (const bool counting : {false, true}) {
     Put308Options options;
     options.vimeo = counting;
@@ -325,7 +328,7 @@ TEST(Put308Render, EveryRangeIsASingleOne) {
            std::vector<core::Outcome>{stored(n), parallel, refused, complete(n)}) {
         const Response response = render(outcome, put(0).range(kQuery), options);
         const std::string range = field(response, "Range");
-        EXPECT_TRUE(range == "(none)" || std::regex_match(range, single)) << range;
+        EXPECT_TRUE(range == "(none)" || is_single(range)) << range;
         EXPECT_EQ(field(response, "Location"), "(none)");
         EXPECT_EQ(field(response, "Cache-Control"), "no-store");
       }
