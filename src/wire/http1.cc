@@ -522,4 +522,10 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::next(std::string_view input) {
   return step;
 }
 
+std::uint64_t ChunkedDecoder::certain() const noexcept {
+  if (state_ == State::kEnd) return 0;
+  constexpr std::uint64_t kBehindData = 7;  // CR LF 0 CR LF CR LF
+  return state_ == State::kData ? left_ + kBehindData : 1;
+}
+
 }  // namespace sluice::wire

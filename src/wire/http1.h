@@ -66,6 +66,10 @@ class ChunkedDecoder {
   // oversized size line, extension or trailer (4 KiB each, 16 trailers).
   Result<Step> next(std::string_view input);
 
+  // At least so many bytes come before the body can end; 0 behind its end. Whoever waits may wait
+  // for that many at once.
+  std::uint64_t certain() const noexcept;
+
  private:
   enum class State { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kEnd };
   State state_ = State::kSize;
@@ -73,8 +77,8 @@ class ChunkedDecoder {
   std::size_t line_bytes_ = 0;  // of the current framing line
   std::size_t digits_ = 0;
   std::size_t trailers_ = 0;
-  bool saw_cr_ = false;         // in a trailer
-  bool saw_colon_ = false;      // in a trailer
+  bool saw_cr_ = false;     // in a trailer
+  bool saw_colon_ = false;  // in a trailer
 };
 
 }  // namespace sluice::wire

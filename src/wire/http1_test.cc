@@ -541,6 +541,17 @@ TEST(Chunked, Refused) {
   EXPECT_EQ(decode("7fffffffffffffff\r\nab", {}).outcome, "more");
 }
 
+TEST(Chunked, SaysHowMuchIsCertain) {
+  ChunkedDecoder decoder;
+  EXPECT_EQ(decoder.certain(), 1U);
+  ASSERT_EQ(decoder.next("5\r\nhe")->data, 2U);
+  EXPECT_EQ(decoder.certain(), 3U + std::string_view("\r\n0\r\n\r\n").size());
+  ASSERT_EQ(decoder.next("llo")->data, 3U);
+  EXPECT_EQ(decoder.certain(), 1U);
+  ASSERT_TRUE(decoder.next("\r\n0\r\n\r\n")->end);
+  EXPECT_EQ(decoder.certain(), 0U);
+}
+
 TEST(Chunked, NothingIsTakenBehindTheEnd) {
   ChunkedDecoder decoder;
   ASSERT_TRUE(decoder.next("0\r\n\r\n")->end);
