@@ -163,7 +163,7 @@ class CephStore:
     kind = "ceph"
     sets = {}
 
-    def __init__(self, prefix="", store="bluestore"):
+    def __init__(self, prefix="", store="memstore"):
         self.directory = tempfile.mkdtemp(prefix="sluice-ceph-")
         port = free_port_block(10)
         env = {**os.environ, "CEPH_STORE": store, "CEPH_SIZE_GB": "12"}

@@ -11,7 +11,6 @@ import os
 import pathlib
 import random
 import sys
-import tempfile
 import time
 import traceback
 import unittest
@@ -77,7 +76,7 @@ def worker(port, queue, results):
 
 class Cuts(E2ETest):
     def run_uploads(self, store, numbers):
-        gateway = Gateway(store, tempfile.mkdtemp(prefix="sluice-cuts-"),
+        gateway = Gateway(store, self.temporary(),
                           sets={"linger": "300ms", "http.body_timeout": "5s"})
         gateway.start()
         self.addCleanup(gateway.stop)

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import pathlib
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -130,6 +131,7 @@ def crew_member(kind, numbers, results):
         if gateway.process and gateway.process.poll() is None:
             gateway.kill9()
         store.stop()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Kill9(unittest.TestCase):
