@@ -30,6 +30,11 @@ std::size_t clamp_to_size(std::uint64_t n) noexcept {
       std::min<std::uint64_t>(n, std::numeric_limits<std::size_t>::max()));
 }
 
+// To the engine, too much framing is as broken as any other (engine/body_source.h).
+Error framing_error(const Error& error) {
+  return Error(Errc::kInvalidArgument, error.detail());
+}
+
 }  // namespace
 
 class RequestBody::Interruptible {
@@ -267,7 +272,7 @@ void RequestBody::accept_chunked(const std::vector<Region>& filled, Bytes* out) 
     while (at < end && !finished_) {
       const auto step = decoder_.next(text(at, end));
       if (!step) {
-        failure_ = step.error();
+        failure_ = framing_error(step.error());
         tail_ = BlockRef();
         return;
       }
@@ -310,7 +315,7 @@ void RequestBody::swallow_early() {
   while (at < early_.size() && !finished_) {
     const auto step = decoder_.next(std::string_view(early_).substr(at));
     if (!step) {
-      failure_ = step.error();
+      failure_ = framing_error(step.error());
       return;
     }
     at += step->skip + step->data;

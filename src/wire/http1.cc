@@ -206,18 +206,36 @@ Result<Ok> check_host(int minor_version, const Headers& headers) {
   return Ok{};
 }
 
-// Origin-form, or "*" of OPTIONS. Bytes above ASCII pass: scripts send raw UTF-8 names.
-Result<Ok> check_target(std::string_view method, std::string_view target) {
-  if (target == "*" && method == "OPTIONS") return Ok{};
-  if (target.empty() || target.front() != '/') {
+struct Target {
+  std::string_view authority;  // of the absolute form; else empty
+  std::string_view rest;       // origin form, or "*"
+};
+
+// Origin-form; absolute-form, which a server must understand (RFC 9112 3.2.2); "*" of OPTIONS. Raw
+// UTF-8 passes: scripts send names as they are.
+Result<Target> parse_target(std::string_view method, std::string_view text) {
+  Target target;
+  target.rest = text;
+  if (text == "*" && method == "OPTIONS") return target;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!equals_ignoring_case(text.substr(0, scheme.size()), scheme)) continue;
+    text.remove_prefix(scheme.size());
+    const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
+    target.authority = text.substr(0, end);
+    target.rest = text.substr(end);
+    if (target.rest.empty()) target.rest = "/";
+    if (target.authority.empty() || !is_host(target.authority)) {
+      return fail(Errc::kInvalidArgument, "malformed host in the request target");
+    }
+    break;
+  }
+  if (target.rest.empty() || target.rest.front() != '/') {
     return fail(Errc::kInvalidArgument, "request target does not begin with a slash");
   }
-  for (const char c : target) {
-    if (c == ' ' || c == '\t' || c == '#') {
-      return fail(Errc::kInvalidArgument, "request target with a character that is not allowed");
-    }
+  if (target.rest.find_first_of(" \t#") != std::string_view::npos || !is_utf8(target.rest)) {
+    return fail(Errc::kInvalidArgument, "request target with a character that is not allowed");
   }
-  return Ok{};
+  return target;
 }
 
 void check_clean(std::string_view text) {
@@ -248,10 +266,10 @@ Result<std::optional<ParsedRequest>> parse_request_head(std::string_view buffer,
     return fail(Errc::kInvalidArgument, "malformed request line");
   }
   const std::string_view method = line.substr(0, first);
-  const std::string_view target = line.substr(first + 1, last - first - 1);
   if (!is_token(method)) return fail(Errc::kInvalidArgument, "malformed method");
   SLUICE_TRY(const int minor_version, parse_version(line.substr(last + 1)));
-  SLUICE_TRY_OK(check_target(method, target));
+  SLUICE_TRY(const Target parts, parse_target(method, line.substr(first + 1, last - first - 1)));
+  const std::string_view target = parts.rest;
 
   ParsedRequest out;
   out.consumed = span->end;
@@ -260,6 +278,8 @@ Result<std::optional<ParsedRequest>> parse_request_head(std::string_view buffer,
   SLUICE_TRY(head.headers, parse_fields(text, limits.fields_max));
   SLUICE_TRY_OK(check_host(minor_version, head.headers));
   SLUICE_TRY(const Framing framing, parse_framing(minor_version, head.headers));
+  // The target's authority counts, whatever Host says (RFC 9112 3.2.2).
+  if (!parts.authority.empty()) head.headers.set("Host", std::string(parts.authority));
   head.method = method;
   head.target = target;
   const std::size_t question = target.find('?');

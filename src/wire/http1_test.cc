@@ -138,6 +138,18 @@ TEST(RequestHead, AcceptedOddities) {
   EXPECT_EQ((*parse(rows[1]))->head.method, "get");
 }
 
+TEST(RequestHead, AbsoluteTargetsBecomeOriginForm) {
+  const auto r = parse("PUT HTTP://up.example:81/a/b?c HTTP/1.1\r\nHost: other\r\nX: y\r\n\r\n");
+  ASSERT_TRUE(r && *r) << describe(r);
+  const RequestHead& h = (*r)->head;
+  EXPECT_EQ(h.target, "/a/b?c");
+  EXPECT_EQ(h.path, "/a/b");
+  EXPECT_EQ(h.query, "c");
+  EXPECT_EQ(h.headers.count("Host"), 1U);
+  EXPECT_EQ(*h.headers.find("Host"), "up.example:81");
+  EXPECT_EQ((*parse("GET https://h HTTP/1.1\r\nHost: h\r\n\r\n"))->head.target, "/");
+}
+
 TEST(RequestHead, SmugglingCorpusIsRefused) {
   const std::string line = "PUT / HTTP/1.1\r\n";
   const std::vector<std::pair<const char*, std::string>> rows = {
@@ -206,7 +218,13 @@ TEST(RequestHead, SmugglingCorpusIsRefused) {
       {"Host with user", line + "Host: u@a\r\n\r\n"},
       {"Host with blank", line + "Host: a b\r\n\r\n"},
       // Request line.
-      {"absolute-form", "GET http://h/a HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {"absolute-form without host", "GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {"absolute-form with user", "GET http://u@h/a HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {"absolute-form, query only", "GET http://h?a HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {"absolute-form without Host", "GET http://h/a HTTP/1.1\r\n\r\n"},
+      {"other scheme", "GET file:///etc/passwd HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {"half a scheme", "GET http:/h/a HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {"target not UTF-8", "GET /\x80 HTTP/1.1\r\nHost: h\r\n\r\n"},
       {"authority-form", "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n"},
       {"asterisk with GET", "GET * HTTP/1.1\r\nHost: h\r\n\r\n"},
       {"no target", "GET HTTP/1.1\r\nHost: h\r\n\r\n"},
