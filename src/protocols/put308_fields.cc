@@ -37,19 +37,19 @@ std::optional<ByteCount> count(std::optional<std::uint64_t> n) {
   return n ? std::optional(ByteCount(*n)) : std::nullopt;
 }
 
-Data data(std::optional<std::uint64_t> begin, std::optional<std::uint64_t> length,
-          std::optional<std::uint64_t> total, bool ends_object) {
-  Data out;
-  if (begin) out.append.begin = ByteOffset(*begin);
-  out.append.length = count(length);
-  out.append.total = count(total);
-  out.append.ends_object = ends_object;
+core::Append data(std::optional<std::uint64_t> begin, std::optional<std::uint64_t> length,
+                  std::optional<std::uint64_t> total, bool ends_object) {
+  core::Append out;
+  if (begin) out.begin = ByteOffset(*begin);
+  out.length = count(length);
+  out.total = count(total);
+  out.ends_object = ends_object;
   return out;
 }
 
 // No Content-Range: the body is the object.
-tl::expected<Data, core::Problem> whole(std::optional<std::uint64_t> body,
-                                        std::optional<std::uint64_t> total) {
+tl::expected<core::Append, core::Problem> whole(std::optional<std::uint64_t> body,
+                                                std::optional<std::uint64_t> total) {
   // A chunked body ends the object where it ends, unless a total was announced: then that decides.
   if (!body) return data(std::nullopt, total, total, !total);
   // Announced, nothing sent yet: an upload of that size begins.
@@ -62,8 +62,9 @@ tl::expected<Data, core::Problem> whole(std::optional<std::uint64_t> body,
 }
 
 // "a-*/*" and "a-*/N".
-tl::expected<Data, core::Problem> open_end(std::uint64_t first, std::optional<std::uint64_t> body,
-                                           std::optional<std::uint64_t> total) {
+tl::expected<core::Append, core::Problem> open_end(std::uint64_t first,
+                                                   std::optional<std::uint64_t> body,
+                                                   std::optional<std::uint64_t> total) {
   if (!body) {
     if (!total) return data(first, std::nullopt, std::nullopt, true);
     return data(first, *total - first, total, false);
@@ -81,15 +82,15 @@ tl::expected<Data, core::Problem> open_end(std::uint64_t first, std::optional<st
 
 // "a-b/N" and "a-b/*". An inclusive end is at most N - 1, so b == N is an exclusive one; so is an
 // end that fits the body's length as such (C1).
-tl::expected<Data, core::Problem> closed(const ContentRange& range,
-                                         std::optional<std::uint64_t> body,
-                                         std::optional<std::uint64_t> total) {
+tl::expected<core::Append, core::Problem> closed(const ContentRange& range,
+                                                 std::optional<std::uint64_t> body,
+                                                 std::optional<std::uint64_t> total) {
   const std::uint64_t exclusive = range.last - range.first;
   const std::uint64_t inclusive = exclusive + 1;
   if (total && range.last == *total) {
-    Data out = data(range.first, exclusive, total, false);
-    out.length_lies = body && *body != exclusive;
-    if (!out.length_lies || *body == *total) return out;
+    core::Append out = data(range.first, exclusive, total, false);
+    out.cut_body = body && *body != exclusive;
+    if (!out.cut_body || *body == *total) return out;
     return refuse(core::ProblemType::kLengthMismatch,
                   numbers("the range has ", exclusive, " bytes, the body ", *body));
   }
@@ -138,8 +139,8 @@ tl::expected<std::optional<std::uint64_t>, core::Problem> total_of(
   return said;
 }
 
-tl::expected<Data, core::Problem> data_of(const wire::RequestHead& request,
-                                          const std::optional<ContentRange>& range) {
+tl::expected<core::Append, core::Problem> data_of(const wire::RequestHead& request,
+                                                  const std::optional<ContentRange>& range) {
   const auto total = total_of(request.headers, range);
   if (!total) return tl::unexpected(total.error());
   const std::optional<std::uint64_t> body = body_length(request);

@@ -17,16 +17,11 @@ namespace sluice::protocols::put308 {
 tl::expected<std::optional<ContentRange>, core::Problem> content_range(
     const wire::Headers& headers);
 
-struct Data {
-  core::Append append;
-  // Content-Length says the whole object's size although only the rest of it follows.
-  bool length_lies = false;
-};
-
-// What a PUT or POST that is no query carries. kLengthMismatch, kTotalMismatch, kTooLarge,
-// kMalformedRequest.
-tl::expected<Data, core::Problem> data_of(const wire::RequestHead& request,
-                                          const std::optional<ContentRange>& range);
+// What a PUT or POST that is no query carries; cut_body where Content-Length says the whole
+// object's size although only the rest of it follows. Errors: kLengthMismatch,
+// kTotalMismatch, kTooLarge, kMalformedRequest.
+tl::expected<core::Append, core::Problem> data_of(const wire::RequestHead& request,
+                                                  const std::optional<ContentRange>& range);
 
 // X-Upload-Content-Length and the Content-Range's total, which must agree.
 tl::expected<std::optional<std::uint64_t>, core::Problem> total_of(

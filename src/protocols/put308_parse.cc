@@ -93,19 +93,18 @@ Parsed data_or_query(const wire::RequestHead& request, const Put308Options& opti
     return command;
   }
 
-  const auto data = data_of(request, *range);
-  if (!data) return tl::unexpected(data.error());
-  const core::Append& append = data->append;
+  const auto append = data_of(request, *range);
+  if (!append) return tl::unexpected(append.error());
   // Both summands are at most 2^63 - 1.
   const std::uint64_t end =
-      append.begin.value_or(ByteOffset(0)).value() + append.length.value_or(ByteCount(0)).value();
-  if (auto large = over_limit(append.total, end, options.size_max)) {
+      append->begin.value_or(ByteOffset(0)).value() + append->length.value_or(ByteCount(0)).value();
+  if (auto large = over_limit(append->total, end, options.size_max)) {
     return tl::unexpected(std::move(*large));
   }
   auto attributes = object_attributes(request.headers);
   if (!attributes) return tl::unexpected(std::move(attributes).error());
   command.attributes = std::move(*attributes);
-  command.verb = append;
+  command.verb = *append;
   return command;
 }
 

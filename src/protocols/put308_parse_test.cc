@@ -102,6 +102,24 @@ TEST(Put308Parse, Ranges) {
   }
 }
 
+// the body is cut only where its length is known to say too much.
+TEST(Put308Parse, CutBodies) {
+  const struct {
+    const char* range;
+    Number body;
+    bool cut;
+  } rows[] = {
+      {"bytes 10-20/20", 20, true},  {"bytes 20-20/20", 20, true},
+      {"bytes 10-20/20", 10, false}, {"bytes 10-20/20", kChunked, false},
+      {"bytes 0-20/20", 20, false},  {"bytes 0-9/20", 10, false},
+      {"bytes 20-20/20", 0, false},  {"bytes 10-*/20", 10, false},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(append_of(put(row.body).range(row.range)).cut_body, row.cut) << row.range;
+  }
+  EXPECT_FALSE(append_of(put(5)).cut_body);
+}
+
 // what the head alone shows to be wrong is refused before a byte is stored.
 TEST(Put308Parse, LengthsThatContradict) {
   const struct {
@@ -316,6 +334,7 @@ TEST(Put308Parse, IsTotal) {
     if (body) {
       ASSERT_TRUE(append->length.has_value());
       ASSERT_LE(append->length->value(), *body) << "never wait for bytes that cannot come";
+      ASSERT_EQ(append->length->value() < *body, append->cut_body);
     }
     const std::uint64_t end = append->begin.value_or(ByteOffset(0)).value() +
                               append->length.value_or(ByteCount(0)).value();

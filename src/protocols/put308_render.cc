@@ -140,7 +140,7 @@ bool length_lies(const wire::RequestHead& request) {
   const auto range = content_range(request.headers);
   if (!range || !*range || (*range)->form != ContentRange::Form::kData) return false;
   const auto data = data_of(request, *range);
-  return data && data->length_lies;
+  return data && data->cut_body;
 }
 
 bool wants_no_308(const wire::RequestHead& request) {
