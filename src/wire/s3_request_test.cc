@@ -1,5 +1,7 @@
 #include "wire/s3_request.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace sluice::wire {
@@ -63,25 +65,27 @@ TEST(S3Request, ChecksumsInAnswers) {
   const Checksum sum(ChecksumKind::kCrc64Nvme, 0xae8b14860a799888ULL);
   EXPECT_EQ(s3_checksum_header(ChecksumKind::kCrc64Nvme), "x-amz-checksum-crc64nvme");
   EXPECT_EQ(s3_checksum_name(ChecksumKind::kCrc32c), "CRC32C");
-  EXPECT_EQ(s3_checksum_in(Headers({{"X-Amz-Checksum-Crc64nvme", "rosUhgp5mIg="}}),
-                           ChecksumKind::kCrc64Nvme),
-            sum);
-  EXPECT_EQ(s3_checksum_in(Headers({{"x-amz-checksum-crc64nvme", "rosUhgp5mIg="},
-                                    {"x-amz-checksum-type", "FULL_OBJECT"}}),
-                           ChecksumKind::kCrc64Nvme),
-            sum);
-  EXPECT_FALSE(
-      s3_checksum_in(Headers({{"x-amz-checksum-crc32c", "Drnouw==-2"}}), ChecksumKind::kCrc32c));
-  EXPECT_FALSE(s3_checksum_in(
-      Headers({{"x-amz-checksum-crc32c", "Drnouw=="}, {"x-amz-checksum-type", "COMPOSITE"}}),
-      ChecksumKind::kCrc32c));
-  EXPECT_EQ(s3_checksum_in(Headers({{"x-goog-hash", "md5=AAAA, crc32c=4waSgw=="}}),
-                           ChecksumKind::kCrc32c),
-            Checksum(ChecksumKind::kCrc32c, 0xe3069283U));
   EXPECT_EQ(
-      s3_checksum_in(Headers({{"x-goog-hash", "md5=AAAA"}, {"x-goog-hash", "crc32c=4waSgw=="}}),
+      s3_checksum_in(Headers(std::vector<Header>{{"X-Amz-Checksum-Crc64nvme", "rosUhgp5mIg="}}),
+                     ChecksumKind::kCrc64Nvme),
+      sum);
+  EXPECT_EQ(s3_checksum_in(Headers(std::vector<Header>{{"x-amz-checksum-crc64nvme", "rosUhgp5mIg="},
+                                                       {"x-amz-checksum-type", "FULL_OBJECT"}}),
+                           ChecksumKind::kCrc64Nvme),
+            sum);
+  EXPECT_FALSE(s3_checksum_in(Headers(std::vector<Header>{{"x-amz-checksum-crc32c", "Drnouw==-2"}}),
+                              ChecksumKind::kCrc32c));
+  EXPECT_FALSE(s3_checksum_in(Headers(std::vector<Header>{{"x-amz-checksum-crc32c", "Drnouw=="},
+                                                          {"x-amz-checksum-type", "COMPOSITE"}}),
+                              ChecksumKind::kCrc32c));
+  EXPECT_EQ(
+      s3_checksum_in(Headers(std::vector<Header>{{"x-goog-hash", "md5=AAAA, crc32c=4waSgw=="}}),
                      ChecksumKind::kCrc32c),
       Checksum(ChecksumKind::kCrc32c, 0xe3069283U));
+  EXPECT_EQ(s3_checksum_in(Headers(std::vector<Header>{{"x-goog-hash", "md5=AAAA"},
+                                                       {"x-goog-hash", "crc32c=4waSgw=="}}),
+                           ChecksumKind::kCrc32c),
+            Checksum(ChecksumKind::kCrc32c, 0xe3069283U));
   EXPECT_FALSE(s3_checksum_in(Headers(), ChecksumKind::kCrc32c));
 }
 

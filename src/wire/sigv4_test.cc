@@ -123,8 +123,8 @@ TEST(SigV4, QueryIsSortedAndValuelessNamesKeepTheEqualsSign) {  // S-03
 }
 
 TEST(SigV4, CanonicalHeaders) {
-  const Headers headers(
-      {{"X-Amz-Meta-B", "  two   words\t here "}, {"Host", "h"}, {"a", "1"}, {"A", "2"}});
+  const Headers headers(std::vector<Header>{
+      {"X-Amz-Meta-B", "  two   words\t here "}, {"Host", "h"}, {"a", "1"}, {"A", "2"}});
   const QueryParameters none;
   EXPECT_EQ(canonical_request(SigV4Request{"PUT", "/k", none, headers, kUnsignedPayload}),
             "PUT\n/k\n\na:1,2\nhost:h\nx-amz-meta-b:two words here\n\na;host;x-amz-meta-b\n"
@@ -134,8 +134,8 @@ TEST(SigV4, CanonicalHeaders) {
 TEST(SigV4, SessionTokenIsSentAndSigned) {  // S-04
   SigV4Credentials credentials = example();
   credentials.session_token = Secret<std::string>("TOKEN");
-  Headers headers(
-      {{"Host", "h"}, {"User-Agent", "u"}, {"Content-Length", "3"}, {"Expect", "100-continue"}});
+  Headers headers(std::vector<Header>{
+      {"Host", "h"}, {"User-Agent", "u"}, {"Content-Length", "3"}, {"Expect", "100-continue"}});
   SigningKeyCache keys;
   const Signature signature = sign_request("PUT", "/k", {}, headers, kUnsignedPayload, credentials,
                                            kRegion, "s3", example_time(), keys);
@@ -147,7 +147,7 @@ TEST(SigV4, SessionTokenIsSentAndSigned) {  // S-04
 }
 
 TEST(SigV4, SigningAgainReplacesWhatTheFirstTimeAdded) {
-  Headers headers({{"Host", "h"}});
+  Headers headers(std::vector<Header>{{"Host", "h"}});
   SigningKeyCache keys;
   sign_request("GET", "/", {}, headers, kEmptySha256, example(), kRegion, "s3", example_time(),
                keys);
