@@ -28,9 +28,9 @@ class PartPlan {
  public:
   // The numbers that define a plan; what is stored with the upload.
   struct Shape {
-    std::uint64_t first_bytes = 0;    // size of part 1, bytes
-    std::uint32_t parts_per_size = 0; // parts before the size doubles; 0: it never does
-    std::uint64_t part_bytes_max = 0; // the size never exceeds this, bytes
+    std::uint64_t first_bytes = 0;     // size of part 1, bytes
+    std::uint32_t parts_per_size = 0;  // parts before the size doubles; 0: it never does
+    std::uint64_t part_bytes_max = 0;  // the size never exceeds this, bytes
     std::uint32_t parts_max = 0;
     bool operator==(const Shape&) const = default;
   };
@@ -39,13 +39,11 @@ class PartPlan {
   // total: growing parts; on stores that demand equal parts twice the preferred size (16 MiB by
   // default) for ever, whose reach() is then the largest object.
   // `first_request`: length of the first request's range if it is not the whole object. If it is a
-  // legal part size of at most 64 MiB, the plan starts with it (known total: stays with it), so that
-  // each of the client's chunks is a part; on equal-parts stores with an unknown total only if it is
-  // larger than the fixed size, which would lose reach.
-  // `limits.object_max`: lower it to the configured largest object first; a growing plan then grows
-  // later.
-  // Errors: kTooLarge when the total does not fit the store; kInvalidArgument when the limits allow
-  // no part size at all.
+  // legal part size of at most 64 MiB, the plan starts with it (known total: stays with it), so
+  // that each of the client's chunks is a part; on equal-parts stores with an unknown total only if
+  // it is larger than the fixed size, which would lose reach. `limits.object_max`: lower it to the
+  // configured largest object first; a growing plan then grows later. Errors: kTooLarge when the
+  // total does not fit the store; kInvalidArgument when the limits allow no part size at all.
   static Result<PartPlan> make(std::optional<ByteCount> total, ByteCount preferred,
                                std::optional<ByteCount> first_request, const StoreLimits& limits);
   // From stored numbers. kCorrupt when they make no plan.
@@ -55,8 +53,8 @@ class PartPlan {
 
   // The part that holds this offset. kTooLarge behind the last part.
   Result<PartNumber> part_at(ByteOffset offset) const;
-  // The range of a full part. Precondition: number <= parts_max. Offsets end at 2^63 - 1: parts that
-  // would lie behind are empty.
+  // The range of a full part. Precondition: number <= parts_max. Offsets end at 2^63 - 1: parts
+  // that would lie behind are empty.
   ByteRange range_of(PartNumber number) const;
   // The largest object this plan can hold, at most 2^63 - 1.
   ByteCount reach() const noexcept;

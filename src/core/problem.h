@@ -48,7 +48,7 @@ enum class ProblemType : std::uint8_t {
 
 struct ProblemEntry {
   ProblemType type;
-  std::string_view slug;   // last segment of the type; never changes
+  std::string_view slug;  // last segment of the type; never changes
   int status;
   std::string_view title;  // one sentence
   std::string_view mend;   // what the client (or its developer) should do
@@ -66,8 +66,8 @@ struct Problem {
   std::optional<int> retry_after_s;  // sent as Retry-After
 };
 
-// The type member: the relative reference "/problems/SLUG". It identifies and is compared as text; it
-// is not meant to be fetched.
+// The type member: the relative reference "/problems/SLUG". It identifies and is compared as text;
+// it is not meant to be fetched.
 std::string problem_type_uri(const ProblemEntry& entry);
 
 // The JSON body: type, title, status, detail (if there is one), mend, instance (the request id, if

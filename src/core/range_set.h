@@ -1,5 +1,5 @@
-// RangeSet: a set of bytes as sorted, merged, half-open ranges, none empty and no two touching. Pure.
-// Empty ranges are no bytes: adding or removing one does nothing, every set contains one.
+// RangeSet: a set of bytes as sorted, merged, half-open ranges, none empty and no two touching.
+// Pure. Empty ranges are no bytes: adding or removing one does nothing, every set contains one.
 #pragma once
 
 #include <vector>
