@@ -185,7 +185,6 @@ Result<stores::StoreOptions> parse_s3(std::string_view rest, stores::S3Options s
   if (s3.preset != "aws" && !given("endpoint")) {
     return wrong("preset \"" + s3.preset + "\" needs an endpoint");
   }
-  if (s3.preset == "r2" && !given("region")) s3.region = "auto";
   return stores::StoreOptions(std::move(s3));
 }
 

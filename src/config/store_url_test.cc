@@ -57,8 +57,12 @@ TEST(StoreUrl, EndpointWithoutPresetIsGeneric) {
   EXPECT_TRUE(options.endpoint_tls);
 }
 
-TEST(StoreUrl, R2HasItsRegion) {
-  EXPECT_EQ(s3("s3://bucket?endpoint=https://x.r2.cloudflarestorage.com&preset=r2").region, "auto");
+// What a preset means is the store's business: the URL leaves open what it does not say.
+TEST(StoreUrl, PresetDecidesTheRest) {
+  const S3Options options = s3("s3://bucket?endpoint=https://x.r2.cloudflarestorage.com&preset=r2");
+  EXPECT_EQ(options.preset, "r2");
+  EXPECT_EQ(options.region, "");
+  EXPECT_FALSE(options.path_style.has_value());
 }
 
 TEST(StoreUrl, Ipv6Endpoint) {

@@ -1,0 +1,51 @@
+# One command for each intention; `make help` lists them. Everything is built below build/.
+SHELL := /bin/sh
+PYTHON := /usr/bin/python3
+JOBS := $(shell nproc)
+.DEFAULT_GOAL := help
+
+.PHONY: help run build test test-stores bench lint format docs clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+
+run: build ## build, then serve on 127.0.0.1:8080 into ./sluice-data
+	@tools/run.sh
+
+build: ## build the program into build/sluice
+	@mkdir -p build
+	@tools/install-deps.sh build
+	@cmake --preset release -DSLUICE_TESTS=OFF >build/configure.log 2>&1 || \
+	  { cat build/configure.log; exit 1; }
+	@cmake --build build/release --parallel $(JOBS) --target sluice
+	@ln -sfn release/apps/sluice/sluice build/sluice
+
+test: ## build and run every test; the last line counts them
+	@tools/install-deps.sh build test
+	@$(PYTHON) tools/run_tests.py
+
+test-stores: ## only the suites that talk to real S3 servers
+	@tools/install-deps.sh build test
+	@$(PYTHON) tools/run_tests.py --only '^e2e/.*(ceph|swift|stores_real)'
+
+bench: ## measure throughput, CPU and memory; see bench/
+	@tools/install-deps.sh build test
+	@$(PYTHON) bench/run.py $(ARGS)
+
+lint: ## clang-tidy on the files changed since main (ALL=1: on all)
+	@tools/install-deps.sh build test lint
+	@tools/lint.sh $(ALL)
+
+format: ## clang-format everything
+	@tools/install-deps.sh lint
+	@find src apps tests bench -name '*.h' -o -name '*.cc' | xargs clang-format -i
+
+docs: ## write docs/configuration.md from the table of keys
+	@tools/install-deps.sh build test
+	@cmake --preset asan >/dev/null
+	@cmake --build build/asan --parallel $(JOBS) --target config_test
+	@SLUICE_UPDATE_DOCS=1 build/asan/config_test --gtest_filter='Reference.*' >/dev/null
+	@git status --short docs
+
+clean: ## remove build/
+	rm -rf build

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Serves on 127.0.0.1:8080 with everything in ./sluice-data, and says how to try it. ADDRESS, ADMIN:
+# other addresses.
+set -eu
+cd "$(dirname "$0")/.."
+address=${ADDRESS:-127.0.0.1:8080}
+admin=${ADMIN:-127.0.0.1:9090}
+
+cat <<EXAMPLES
+In another terminal, from any directory:
+
+  # A file to send, and an upload in one go.
+  head -c 64M /dev/urandom >/tmp/film.bin
+  curl -T /tmp/film.bin http://$address/upload/first.bin
+
+  # Send it again under another name over a slow line that breaks after 3 seconds.
+  size=\$(stat -c %s /tmp/film.bin)
+  curl --limit-rate 8M -m 3 -T /tmp/film.bin \\
+    -H "Content-Range: bytes 0-\$((size-1))/\$size" http://$address/upload/film.bin
+
+  # Ask how much is safe: 308, and Range: bytes=0-LAST.
+  curl -i -X PUT -H "Content-Range: bytes */\$size" -H 'Content-Length: 0' \\
+    http://$address/upload/film.bin
+
+  # Send the rest, from that byte on.
+  last=\$(curl -si -X PUT -H "Content-Range: bytes */\$size" -H 'Content-Length: 0' \\
+    http://$address/upload/film.bin | sed -n 's/^[Rr]ange: bytes=0-\([0-9]*\).*/\1/p')
+  next=\$((\${last:--1}+1))
+  tail -c +\$((next+1)) /tmp/film.bin | curl -T - -H "Content-Length: \$((size-next))" \\
+    -H "Content-Range: bytes \$next-\$((size-1))/\$size" http://$address/upload/film.bin
+
+  # It is the same file.
+  cmp /tmp/film.bin $PWD/sluice-data/objects/film.bin && echo same
+
+Metrics: http://$admin/metrics   Ctrl-C ends the gateway; unfinished uploads survive it.
+
+EXAMPLES
+exec build/sluice serve --auth none --listen "$address" --admin-listen "$admin"
