@@ -222,8 +222,12 @@ std::optional<core::Outcome> LiveUpload::ensure_plan(const core::Append& append)
   if (append.begin && *append.begin == ByteOffset() && append.length && !append.ends_object) {
     if (!row_.total || *row_.total > *append.length) chunk = append.length;
   }
-  Result<core::PartPlan> plan = core::PartPlan::make(row_.total, options_->part_size, chunk,
-                                                     services_->store->limits());
+  // A growing plan need not reach further than an upload may: its parts stay small for longer.
+  core::StoreLimits limits = services_->store->limits();
+  limits.object_max = std::min(limits.object_max, options_->size_max);
+  if (row_.size_max) limits.object_max = std::min(limits.object_max, *row_.size_max);
+  Result<core::PartPlan> plan =
+      core::PartPlan::make(row_.total, options_->part_size, chunk, limits);
   if (!plan) {
     return refused(ProblemType::kTooLarge, "the object is larger than the store can hold", true);
   }

@@ -20,4 +20,14 @@ Task<T> run_on(Executor executor, Task<T> task) {
   co_return co_await boost::asio::co_spawn(executor, std::move(task), boost::asio::use_awaitable);
 }
 
+// The same without a value.
+inline Task<void> run_on_void(Executor executor, Task<void> task) {
+  Executor here = co_await boost::asio::this_coro::executor;
+  if (here == executor) {
+    co_await std::move(task);
+    co_return;
+  }
+  co_await boost::asio::co_spawn(executor, std::move(task), boost::asio::use_awaitable);
+}
+
 }  // namespace sluice::engine

@@ -81,6 +81,7 @@ class UploadService::Impl {
   Task<void> recover();
   Task<Result<Ok>> abort(UploadId id, std::string reason);
   Task<void> drain(Deadline deadline);
+  Task<void> stop();
   void relieve_pressure() noexcept;
   Status status() const;
 
@@ -108,6 +109,7 @@ class UploadService::Impl {
   std::atomic<bool> draining_{false};
   std::atomic<std::size_t> writers_{0};
   std::atomic<bool> relieving_{false};
+  bool stopped_ = false;       // on this thread
   std::size_t executing_ = 0;  // on this thread
   Signal executed_;
   TaskScope background_;
@@ -127,6 +129,7 @@ std::shared_ptr<LiveUpload> UploadService::Impl::make_live(const UploadId& id) {
 
 Task<core::Outcome> UploadService::Impl::execute(core::Command command, core::Grant grant,
                                                  BodySource* body) {
+  if (stopped_) co_return refuse(ProblemType::kDraining, "the server is stopping");
   ++executing_;
   std::exception_ptr thrown;
   core::Outcome outcome = core::ClientGone{};
@@ -412,7 +415,7 @@ Task<void> UploadService::Impl::recover() {
         continue;
       }
       Task<void> driving = use->get()->drive_again();
-      co_await run_on(use->get()->executor(), std::move(driving));
+      co_await run_on_void(use->get()->executor(), std::move(driving));
     }
     if (rows->size() < filter.limit) co_return;
   }
@@ -476,6 +479,19 @@ Task<void> UploadService::Impl::drain(Deadline deadline) {
     const bool ended = co_await use->wait_settled(deadline);
     if (!ended) break;
   }
+}
+
+Task<void> UploadService::Impl::stop() {
+  const Executor here = services_.executor;
+  std::vector<Use> ours =
+      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+  // Whatever still executes here ends before the background does, and nothing begins any more.
+  stopped_ = true;
+  while (executing_ > 0) {
+    const Signal::Seen seen = executed_.seen();
+    if (executing_ == 0) break;
+    co_await executed_.wait(seen);
+  }
   background_.cancel();
   co_await background_.join();
   for (const Use& use : ours) co_await use->stop();
@@ -508,6 +524,8 @@ Task<Result<Ok>> UploadService::abort(UploadId id, std::string reason) {
 }
 
 Task<void> UploadService::drain(Deadline deadline) { return impl_->drain(deadline); }
+
+Task<void> UploadService::stop() { return impl_->stop(); }
 
 void UploadService::relieve_pressure() noexcept { impl_->relieve_pressure(); }
 

@@ -58,8 +58,11 @@ class UploadService {
   Task<Result<Ok>> abort(UploadId id, std::string reason);
 
   // Stops reading: running appends end with Refused{kDraining} after their tails are parked; ends
-  // when nothing of this instance is running any more or the deadline passed.
+  // when nothing is executing any more and every tail is parked, or the deadline passed.
   Task<void> drain(Deadline deadline);
+  // Ends what runs in the background, when every instance has drained. Commands are refused from
+  // now on. Afterwards the instance may be destroyed.
+  Task<void> stop();
 
   // Asks for memory back: parks the largest tail. Called by the pool's pressure hook, from any
   // thread.

@@ -449,7 +449,6 @@ TEST(Engine, DrainParksTheTailOfARunningRequest) {
     world.run_void(world.service->drain(Deadline(out.clock.now() + std::chrono::seconds(10))));
     ASSERT_TRUE(outcome.has_value());
     EXPECT_EQ(problem_of(*outcome), ProblemType::kDraining);
-    world.service.reset();
   }
   World world(&out);
   EXPECT_EQ(offset_of(world.query("x")), 13U);

@@ -225,6 +225,7 @@ class World {
   void stop() {
     if (!service) return;
     run_void(service->drain(Deadline(out->clock.now())));
+    run_void(service->stop());
     service.reset();
   }
 
