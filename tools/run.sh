@@ -1,28 +1,30 @@
 #!/bin/sh
-# Serves on 127.0.0.1:8080 with everything in ./sluice-data, and says how to try it. ADDRESS, ADMIN:
-# other addresses.
+# Serves on 127.0.0.1:8080 with everything in ./sluice-data, and says how to try it. Environment:
+# ADDRESS, ADMIN (other addresses), DIRECTORY (other working directory), SLUICE_BIN (other program).
 set -eu
-cd "$(dirname "$0")/.."
+root=$(cd "$(dirname "$0")/.." && pwd)
+program=${SLUICE_BIN:-$root/build/sluice}
 address=${ADDRESS:-127.0.0.1:8080}
 admin=${ADMIN:-127.0.0.1:9090}
+cd "${DIRECTORY:-$root}"
 
 cat <<EXAMPLES
-In another terminal, from any directory:
+Paste into another terminal:
 
   # A file to send, and an upload in one go.
   head -c 64M /dev/urandom >/tmp/film.bin
   curl -T /tmp/film.bin http://$address/upload/first.bin
 
-  # Send it again under another name over a slow line that breaks after 3 seconds.
+  # The same file over a slow line that breaks after 3 seconds.
   size=\$(stat -c %s /tmp/film.bin)
   curl --limit-rate 8M -m 3 -T /tmp/film.bin \\
     -H "Content-Range: bytes 0-\$((size-1))/\$size" http://$address/upload/film.bin
 
-  # Ask how much is safe: 308, and Range: bytes=0-LAST.
+  # How much is safe? 308 with Range: bytes=0-LAST.
   curl -i -X PUT -H "Content-Range: bytes */\$size" -H 'Content-Length: 0' \\
     http://$address/upload/film.bin
 
-  # Send the rest, from that byte on.
+  # The rest, from that byte on.
   last=\$(curl -si -X PUT -H "Content-Range: bytes */\$size" -H 'Content-Length: 0' \\
     http://$address/upload/film.bin | sed -n 's/^[Rr]ange: bytes=0-\([0-9]*\).*/\1/p')
   next=\$((\${last:--1}+1))
@@ -35,4 +37,4 @@ In another terminal, from any directory:
 Metrics: http://$admin/metrics   Ctrl-C ends the gateway; unfinished uploads survive it.
 
 EXAMPLES
-exec build/sluice serve --auth none --listen "$address" --admin-listen "$admin"
+exec "$program" serve --auth none --listen "$address" --admin-listen "$admin"

@@ -22,7 +22,8 @@ counts as not set. `sluice check` reads all of it, prints every problem as `file
 and starts nothing; `sluice check --show` also prints each value and where it came from. Unknown keys in the file or
 after `--set` are errors, unknown `SLUICE_*` variables are warnings.
 
-Everything is read once, at the start: a change needs a restart.
+Everything is read once, at the start: a change needs a restart. Only a renewed TLS certificate is noticed by itself (and
+by SIGHUP).
 
 Sizes are `512KiB`, `8MiB`, `5GiB`, `1TiB` (powers of 1024), `10MB` (powers of 1000) or a number of bytes. Durations need
 a unit: `500ms`, `10s`, `5m`, `2h`, `7d`. Lists are arrays of strings in the file and have commas between elsewhere.
