@@ -2,7 +2,7 @@
 
 #include "statedb/memory_state_db.h"
 #include "statedb/sqlite/sqlite_state_db.h"
-#include "statedb/sqlite/temp_dir.h"
+#include "ports/temp_dir.h"
 
 namespace sluice::statedb {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "base/task_scope.h"
 #include "ports/run_task.h"
-#include "statedb/sqlite/temp_dir.h"
+#include "ports/temp_dir.h"
 #include "statedb/test_rows.h"
 
 namespace sluice::statedb {

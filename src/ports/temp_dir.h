@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 
-namespace sluice::statedb {
+namespace sluice {
 
 class TempDir {
  public:
@@ -31,4 +31,4 @@ class TempDir {
   std::string path_;
 };
 
-}  // namespace sluice::statedb
+}  // namespace sluice
