@@ -44,7 +44,7 @@ struct LocalOptions {
 using StoreOptions = std::variant<LocalOptions, S3Options>;
 
 struct RetryOptions {
-  std::uint32_t attempts_max = 5;               // per call
+  std::uint32_t attempts_max = 5;               // per call; throttled ones do not count
   std::chrono::milliseconds base{100};          // full jitter in [0, min(cap, base * 2^n)]
   std::chrono::milliseconds throttled_base{1'000};
   std::chrono::milliseconds cap{20'000};
