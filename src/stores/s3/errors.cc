@@ -24,8 +24,8 @@ constexpr std::array<std::string_view, 5> kDamaged = {"BadDigest", "XAmzContentS
                                                       "InvalidDigest", "IncompleteBody"};
 constexpr std::array<std::string_view, 3> kBadPartList = {"InvalidPart", "InvalidPartOrder",
                                                           "EntityTooSmall"};
-constexpr std::array<std::string_view, 4> kLimits = {
-    "EntityTooLarge", "KeyTooLongError", "MetadataTooLarge", "MaxMessageLengthExceeded"};
+constexpr std::array<std::string_view, 3> kLimits = {"EntityTooLarge", "MetadataTooLarge",
+                                                     "MaxMessageLengthExceeded"};
 constexpr std::array<std::string_view, 2> kExpired = {"ExpiredToken", "TokenRefreshRequired"};
 constexpr std::array<std::string_view, 2> kUnknownToken = {"InvalidToken", "InvalidAccessKeyId"};
 

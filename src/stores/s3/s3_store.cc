@@ -339,7 +339,7 @@ class S3Store final : public ObjectStore {
     if (key.empty()) return fail(Errc::kInvalidArgument, "empty object key");
     std::string name = options_.prefix + key.str();
     if (name.size() > preset_.limits.key_bytes_max) {
-      return fail(Errc::kTooLarge, "the object's key is longer than the store allows");
+      return fail(Errc::kRejected, "the object's key is longer than the store allows");
     }
     return name;
   }
@@ -424,16 +424,16 @@ class S3Store final : public ObjectStore {
     std::uint32_t expected = 1;
     for (const PartReceipt& part : completion.parts) {
       if (part.number.value() != expected) {
-        return fail(Errc::kInvalidArgument, "the part list is not consecutive from 1");
+        return fail(Errc::kConflict, "the part list is not consecutive from 1");
       }
       ++expected;
       total += part.size;
     }
     if (completion.parts.empty() || completion.parts.size() > preset_.limits.parts_max) {
-      return fail(Errc::kInvalidArgument, "the part list is empty or too long");
+      return fail(Errc::kConflict, "the part list is empty or too long");
     }
     if (total != completion.size) {
-      return fail(Errc::kCorrupt, "the parts do not add up to the object's size");
+      return fail(Errc::kConflict, "the parts do not add up to the object's size");
     }
     return Ok{};
   }
