@@ -21,6 +21,7 @@ from e2e.harness import (  # noqa: E402
     Broken, Connection, Data, DirStore, E2ETest, FakeStore, KIB, MIB, put_resumable, sha256, target,
     wait_clean, wait_until)
 from e2e.gateway import Gateway  # noqa: E402
+from fakes.crc import header_value  # noqa: E402
 
 ORIGIN = "https://app.example"
 
@@ -175,7 +176,8 @@ class Rows:
         mark = self.store.fake.mark() if self.store.kind == "fake" else 0
         before = self.store.names()
         for path in ("a%2Fb", "a%2fb", "..", "../x", "a/../b", "%2e%2e/x", "a/%2E%2E/b", "a%00b",
-                     "", "n" * 1025, "%C3%A9" * 513, "a%zzb", "a%"):
+                     "", "n" * 1025, "%C3%A9" * 513, "a%zzb", "a%", "a//b", "a/", "%FF", "a%0Ab",
+                     ".sluice/x", "./x"):
             with self.subTest(path=path[:20]):
                 answer = self.gw.request("PUT", f"/upload/{path}", [], b"x")
                 self.expect_problem(answer, 400)
@@ -276,6 +278,13 @@ class Rows:
             self.assertIsNone(answer.get("range"))
         self.assertEqual(self.query(name="R26-never-seen").status, 404)
 
+    def test_R26_begun_without_data(self):
+        answer = self.put(b"", headers=[("X-Upload-Content-Length", "20")])
+        self.expect_308(answer, 0)
+        self.expect_308(self.query(), 0)
+        self.expect_200(self.put(b"0123456789abcdefghij", "bytes 0-19/20"), 20)
+        self.expect_stored(b"0123456789abcdefghij")
+
     def test_R28_total_becomes_known(self):
         self.expect_308(self.put(b"0123456789", "bytes 0-9/*"), 10)
         self.expect_200(self.put(b"abcde", "bytes 10-14/15"), 15)
@@ -346,6 +355,19 @@ class Rows:
         self.expect_200(self.put(b"0123456789abcdefghij"[answer.stored:],
                                  f"bytes {answer.stored}-19/20"), 20)
         self.expect_stored(b"0123456789abcdefghij")
+
+    def test_R36_R37_no_308(self):
+        no_308 = ("X-GUploader-No-308", "yes")
+        answer = self.put(b"0123456789", "bytes 0-9/20", method="POST",
+                          headers=[no_308, ("Content-Type", "")])
+        self.assertEqual((answer.status, answer.get("x-http-status-code-override")), (200, "308"))
+        self.assertEqual(answer.get("range"), "bytes=0-9")
+        for value in ("no", ""):
+            answer = self.put(b"a", "bytes 10-10/20", headers=[("X-GUploader-No-308", value)])
+            self.assertEqual(answer.status, 308)
+        answer = self.put(b"bcdefghij", "bytes 11-19/20", headers=[no_308])
+        self.expect_200(answer, 20)
+        self.assertIsNone(answer.get("x-http-status-code-override"))
 
     def test_R38_whole_object(self):
         data = Data("R-38", 900_000)
@@ -584,14 +606,66 @@ class Rows:
             "Content-Length": "0"})
         self.assertIsNone(answer.get("access-control-allow-origin"), answer)
 
+    def test_R68_other_protocols_are_refused(self):
+        for method, path, headers in (
+                ("POST", "/upload/a?uploadType=resumable", []),
+                ("POST", "/upload/a", [("X-Goog-Upload-Protocol", "resumable"),
+                                       ("X-Goog-Upload-Command", "start")]),
+                ("POST", "/upload/a", [("x-goog-resumable", "start")]),
+                ("PUT", "/upload/a", [("If-Match", '"x"')]),
+                ("PUT", "/upload/a", [("If-None-Match", "*")])):
+            self.expect_problem(self.gw.request(method, path, headers, b""), 501)
+        self.assertFalse(self.store.exists("a"))
+
     def test_result_body(self):
-        answer = self.put(b"0123456789")
-        result = answer.json()
-        self.assertEqual(result["size"], "10")
-        self.assertEqual(result["name"], self.name)
-        if "crc32c" in result:
-            from fakes.crc import header_value
-            self.assertEqual(result["crc32c"], header_value("crc32c", [b"0123456789"]))
+        """Checksums in the result are right or absent."""
+        for size in (0, 10, 9 * MIB):
+            data = Data("result", size)
+            result = self.put(data.bytes()).json()
+            self.assertEqual((result["size"], result["name"]), (str(size), self.name))
+            for algorithm in ("crc32c", "crc64nvme"):
+                if algorithm in result:
+                    self.assertEqual(result[algorithm],
+                                     header_value(algorithm, [bytearray(data.bytes())]))
+
+    def test_checksum_over_many_requests(self):
+        """The result's checksum is that of the whole, however it arrived."""
+        data = Data("many", 11 * MIB + 5)
+        upload = put_resumable(self.gw.port, self.name, data, chunk=1_234_567)
+        result = upload.result.json()
+        for algorithm in ("crc32c", "crc64nvme"):
+            if algorithm in result:
+                self.assertEqual(result[algorithm],
+                                 header_value(algorithm, [bytearray(data.bytes())]))
+        self.expect_stored(data)
+
+    def test_state(self):
+        """GET: for people; changes nothing."""
+        self.store_ten_of(20)
+        for _ in range(2):
+            state = self.gw.request("GET", target(self.name)).json()
+            self.assertEqual((state["state"], state["offset"], state["total"]), ("open", "10", "20"))
+        self.expect_200(self.put(b"abcdefghij", "bytes 10-19/20"), 20)
+        self.assertEqual(self.gw.request("GET", target(self.name)).json()["state"], "complete")
+
+    def test_documented_commands(self):
+        """docs/protocols/put308.md, "In five lines"."""
+        data = Data("documented", 10485760)
+        file = pathlib.Path(self.gw.directory) / "movie.mp4"
+        file.write_bytes(data.bytes())
+        self.expect_308(self.put(data.bytes(0, 6291456), "bytes 0-6291455/10485760"), 6291456)
+        url = f"http://127.0.0.1:{self.gw.port}{target(self.name)}"
+        asked = subprocess.run(
+            ["curl", "-sSi", "--noproxy", "*", "-X", "PUT", "-H", "Content-Length: 0", "-H",
+             "Content-Range: bytes */*", url], capture_output=True, text=True, timeout=30).stdout
+        self.assertIn("308 Resume Incomplete", asked)
+        self.assertIn("range: bytes=0-6291455", asked.lower())
+        done = subprocess.run(
+            f"tail -c +6291457 '{file}' | curl -sS --noproxy '*' -T - -H 'Transfer-Encoding:' "
+            "-H 'Content-Length: 4194304' -H 'Content-Range: bytes 6291456-10485759/10485760' "
+            f"{url}", shell=True, capture_output=True, text=True, timeout=30)
+        self.assertEqual(json.loads(done.stdout)["size"], "10485760", done)
+        self.expect_stored(data)
 
     def test_wrong_order_of_many_small_requests(self):
         """G9: anything may come twice and late; the acknowledged prefix only grows."""
