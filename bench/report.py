@@ -141,11 +141,6 @@ buffer, "x nginx-1m" relative to nginx with the buffer that made it cheapest.
     text += """
 ## Again
 
-```
-cmake --preset release -DSLUICE_BENCH=ON && cmake --build build/release
-bench/run.py --build build/release
-```
-
-nginx and haproxy must be installed. `bench/run.py --help` tells the rest.
+`make bench`, with nginx and haproxy installed. `bench/run.py --help` tells the rest.
 """
     return text

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Measures what gateways cost per byte: sluice, nginx and haproxy before the same discarding store.
 
-Needs a build with -DSLUICE_BENCH=ON, nginx and haproxy. Writes docs/benchmarks.md unless told
+Builds what it needs; nginx and haproxy must be installed. Writes docs/benchmarks.md unless told
 otherwise. Python's standard library only.
 """
 
 import argparse
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -74,9 +75,20 @@ def measure(bench, targets, size, parallel):
     return results
 
 
+def build_programs():
+    """Brings build/release up to date; the benchmark never measures yesterday's program."""
+    subprocess.run(["cmake", "--preset", "release", "-DSLUICE_BENCH=ON"], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", "build/release", "--parallel", str(os.cpu_count()),
+                    "--target", "sluice", "sluice_sink", "sluice_blast"], cwd=ROOT, check=True,
+                   stdout=sys.stderr)
+    return ROOT / "build/release"
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default=str(ROOT / "build/release"), help="build directory")
+    parser.add_argument("--build", help="use the programs in this build directory as they are "
+                        "(default: build into build/release first)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each (default 5)")
     parser.add_argument("--targets", default=",".join(programs.GATEWAYS),
                         help="which, by commas (default: %(default)s)")
@@ -95,7 +107,7 @@ def parse(argv):
 
 def main(argv):
     options = parse(argv)
-    build = pathlib.Path(options.build)
+    build = pathlib.Path(options.build) if options.build else build_programs()
     cpus = sorted(os.sched_getaffinity(0))
     pin = not options.no_pin and len(cpus) > 1
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as directory:
