@@ -9,6 +9,7 @@
 
 #include "admin/admin_handler.h"
 #include "engine/run_on.h"
+#include "gateway/directories.h"
 #include "gateway/gateway.h"
 #include "gateway/node.h"
 #include "gateway/sweeping.h"
@@ -103,6 +104,11 @@ Exit Server::prepare() {
     log_.warn("the limit of open descriptors is low for http.connections_max",
               {{"descriptors", *descriptors},
                {"connections_max", std::uint64_t{options_.http.connections_max}}});
+  }
+  const Result<Ok> directories = make_directories(options_);
+  if (!directories) {
+    log_.error("cannot start", {{"error", directories.error().detail()}});
+    return Exit::kDependency;
   }
   Result<std::unique_ptr<StateDb>> state =
       statedb::open_sqlite(statedb::SqliteOptions(options_.state_path));

@@ -17,7 +17,6 @@ Result<std::unique_ptr<ObjectStore>> open_bare(const stores::StoreOptions& optio
     stores::LocalServices services;
     services.clock = parts.clock;
     services.random = parts.random;
-    services.metrics = parts.metrics;
     return stores::open_local(*local, services);
   }
   stores::S3Services services;
