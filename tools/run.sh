@@ -28,7 +28,7 @@ Paste into another terminal:
   last=\$(curl -si -X PUT -H "Content-Range: bytes */\$size" -H 'Content-Length: 0' \\
     http://$address/upload/film.bin | sed -n 's/^[Rr]ange: bytes=0-\([0-9]*\).*/\1/p')
   next=\$((\${last:--1}+1))
-  tail -c +\$((next+1)) /tmp/film.bin | curl -T - -H "Content-Length: \$((size-next))" \\
+  tail -c +\$((next+1)) /tmp/film.bin | curl -T - \\
     -H "Content-Range: bytes \$next-\$((size-1))/\$size" http://$address/upload/film.bin
 
   # It is the same file.
