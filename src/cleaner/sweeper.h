@@ -1,16 +1,21 @@
 // Sweeper: ends what nobody continues, and finds what nobody knows.
 //
 //   expiry     open uploads without durable progress since expire_after are aborted ("expired")
-//   leftovers  parked objects of uploads that are finished: ours beyond doubt, removed
-//   orphans    multipart uploads and parked objects that the state database does not know: reported;
-//              removed only where the prefix is exclusive, and older than the grace time
+//   leftovers  parked objects of uploads that are finished, multipart uploads of uploads that are
+//              aborted: ours beyond doubt, removed
+//   orphans    multipart uploads and parked objects that the state database does not know, older
+//              than the grace time: reported; removed only where the prefix is exclusive
 //   forgetting finished rows older than keep_finished
 //
 // Nothing else is ever touched: no object outside ".sluice/parked/", no multipart upload that the
-// state knows as open, completing or aborting. Row S-33; ruling 8.
+// state knows as open, completing, aborting or complete (there are stores where aborting what was
+// completed destroys the object's parts). The store is listed before the state is read, so that
+// what was begun meanwhile is known. Orphans are not removed while the state database knows no
+// upload at all: it is more likely the wrong or a lost one. Row S-33; ruling 8.
 // Parked objects: ".sluice/parked/<upload id>/<begin, 20 digits>-<end, 20 digits>".
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -60,7 +65,9 @@ struct SweepServices {
   std::function<Task<Result<Ok>>(UploadId, std::string)> abort;
 };
 
-// One sweep. Never fails as a whole: what fails is in the report. dry_run changes nothing.
+// One sweep. Never fails as a whole: what fails is in the report. dry_run changes nothing, and what
+// would be removed or forgotten counts as if it had been.
+// Executor: the store's. Cancellation: may leave off anywhere; the next sweep goes on.
 Task<Report> sweep(SweepServices services, CleanerOptions options, bool dry_run);
 
 }  // namespace sluice::cleaner
