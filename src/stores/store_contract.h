@@ -2,8 +2,6 @@
 // one test file of a program and instantiate it with a factory per store.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
 
 #include "base/text.h"
 #include "ports/object_store.h"
@@ -96,8 +95,8 @@ class StoreContract : public testing::TestWithParam<std::pair<std::string, Store
     const std::uint64_t size = info->size.value();
     for (std::uint64_t at = 0; at < size; at += 1U << 20) {
       const std::uint64_t end = std::min<std::uint64_t>(size, at + (1U << 20));
-      auto bytes = run(store->get(key(name), ByteRange(ByteOffset(at), ByteOffset(end)),
-                                  Deadline::never()));
+      auto bytes =
+          run(store->get(key(name), ByteRange(ByteOffset(at), ByteOffset(end)), Deadline::never()));
       if (!bytes) return "(" + bytes.error().detail() + ")";
       all += bytes->to_string();
     }
@@ -118,8 +117,8 @@ class StoreContract : public testing::TestWithParam<std::pair<std::string, Store
   }
   Result<PartReceipt> put_part(const std::string& name, const MultipartId& id, std::uint32_t number,
                                const std::string& bytes) {
-    return run(store->put_part(target(name, id, number, bytes.size()), payload(bytes),
-                               Deadline::never()));
+    return run(
+        store->put_part(target(name, id, number, bytes.size()), payload(bytes), Deadline::never()));
   }
   Result<ObjectInfo> complete(const std::string& name, const MultipartId& id,
                               std::vector<PartReceipt> parts, const std::string& whole,
@@ -187,8 +186,8 @@ TEST_P(StoreContract, WholeObjectsComeBack) {
   EXPECT_EQ(seen->size, ByteCount(3000));
   EXPECT_EQ(seen->token, UploadToken("token-1"));
   if (seen->checksum) EXPECT_EQ(*seen->checksum, sum(bytes));
-  const auto middle = run(store->get(key("dir/object"), ByteRange(ByteOffset(10), ByteOffset(20)),
-                                     Deadline::never()));
+  const auto middle = run(
+      store->get(key("dir/object"), ByteRange(ByteOffset(10), ByteOffset(20)), Deadline::never()));
   ASSERT_TRUE(middle) << middle.error().detail();
   EXPECT_EQ(middle->to_string(), bytes.substr(10, 10));
   remove("dir/object").value();
@@ -258,11 +257,20 @@ TEST_P(StoreContract, WrongChecksumsAreRefused) {
 
 // S-02: names are bytes, not syntax.
 TEST_P(StoreContract, KeysWithDifficultCharacters) {
-  const Names names = {"with space",        "plus+percent%41",   "\xc3\xa9t\xc3\xa9",
-                       "\xe6\xbc\xa2/\xe5\xad\x97", "question?hash#",    "tilde~and&amp;<x>",
-                       "quote\"'`",         "semi;colon:comma,", "back\\slash",
-                       "star*[x]{y}|z^",    "-dash",             "dots...",
-                       ".hidden",           "a=b@c!d$e(f)"};
+  const Names names = {"with space",
+                       "plus+percent%41",
+                       "\xc3\xa9t\xc3\xa9",
+                       "\xe6\xbc\xa2/\xe5\xad\x97",
+                       "question?hash#",
+                       "tilde~and&amp;<x>",
+                       "quote\"'`",
+                       "semi;colon:comma,",
+                       "back\\slash",
+                       "star*[x]{y}|z^",
+                       "-dash",
+                       "dots...",
+                       ".hidden",
+                       "a=b@c!d$e(f)"};
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string bytes = "bytes of " + std::to_string(i);
     const auto info = put("keys/" + names[i], bytes);
@@ -278,7 +286,8 @@ TEST_P(StoreContract, KeysWithDifficultCharacters) {
 }
 
 TEST_P(StoreContract, HostileKeysAreTakenLiterallyOrRefused) {
-  const Names names = {"../escape", "a/../../escape", "./a", "a/./b", "a//b", "/absolute", "a/", ".."};
+  const Names names = {"../escape", "a/../../escape", "./a", "a/./b",
+                       "a//b",      "/absolute",      "a/",  ".."};
   for (const std::string& name : names) {
     const std::string whole = "hostile/" + name;
     const auto info = put(whole, "bytes");

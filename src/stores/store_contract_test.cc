@@ -1,5 +1,6 @@
 #include "stores/store_contract.h"
 
+#include "stores/local/local_world.h"
 #include "stores/memory_store.h"
 
 namespace sluice::stores {
@@ -19,18 +20,31 @@ class InMemory final : public StoreSubject {
   MemoryStore store_;
 };
 
-std::unique_ptr<StoreSubject> make_memory(boost::asio::io_context& /*context*/) {
-  return std::make_unique<InMemory>();
+class InDirectory final : public StoreSubject {
+ public:
+  InDirectory() : store_(world_.open()) {}
+  ObjectStore* store() override { return store_.get(); }
+  bool takes_any_key() const override { return false; }
+  bool keeps_token() const override { return false; }
+
+ private:
+  local::LocalWorld world_;
+  const std::unique_ptr<ObjectStore> store_;
+};
+
+template <class Subject>
+std::unique_ptr<StoreSubject> make(boost::asio::io_context& /*context*/) {
+  return std::make_unique<Subject>();
 }
 
-std::string name_of(const testing::TestParamInfo<std::pair<std::string, StoreFactory>>& info) {
-  return info.param.first;
-}
+using Named = std::pair<std::string, StoreFactory>;
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContract,
-                         testing::Values(std::pair<std::string, StoreFactory>("Memory",
-                                                                              make_memory)),
-                         name_of);
+                         testing::Values(Named("Memory", make<InMemory>),
+                                         Named("Local", make<InDirectory>)),
+                         [](const testing::TestParamInfo<Named>& info) {
+                           return info.param.first;
+                         });
 
 }  // namespace
 }  // namespace sluice::stores

@@ -1,11 +1,11 @@
 #include "stores/local/directory.h"
 
+#include <cerrno>
+#include <memory>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <memory>
 
 namespace sluice::stores::local {
 

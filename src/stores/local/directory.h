@@ -1,10 +1,10 @@
 // Reading directories.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <string>
 #include <vector>
+
+#include <sys/stat.h>
 
 #include "base/result.h"
 #include "stores/local/fd.h"

@@ -1,10 +1,10 @@
 #include "stores/local/fd.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace sluice::stores::local {
 
@@ -18,9 +18,12 @@ Error error_of(int error, const std::string& what) {
     case ENOSPC:
     case EDQUOT:
     case EMFILE:
-    case ENFILE: return Error(Errc::kThrottled, detail);
-    case ENOENT: return Error(Errc::kNotFound, detail);
-    case EFBIG: return Error(Errc::kTooLarge, detail);
+    case ENFILE:
+      return Error(Errc::kThrottled, detail);
+    case ENOENT:
+      return Error(Errc::kNotFound, detail);
+    case EFBIG:
+      return Error(Errc::kTooLarge, detail);
     case EACCES:
     case EPERM:
     case EROFS:
@@ -29,8 +32,10 @@ Error error_of(int error, const std::string& what) {
     case EISDIR:
     case ELOOP:
     case EINVAL:
-    case EXDEV: return Error(Errc::kRejected, detail);
-    default: return Error(Errc::kUnavailable, detail);
+    case EXDEV:
+      return Error(Errc::kRejected, detail);
+    default:
+      return Error(Errc::kUnavailable, detail);
   }
 }
 
@@ -50,8 +55,7 @@ Result<std::size_t> read_at(const Fd& file, std::span<std::byte> into, std::uint
   std::size_t done = 0;
   while (done < into.size()) {
     const auto rest = into.subspan(done);
-    const ssize_t n =
-        ::pread(file.get(), rest.data(), rest.size(), static_cast<off_t>(at + done));
+    const ssize_t n = ::pread(file.get(), rest.data(), rest.size(), static_cast<off_t>(at + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(error_of(errno, "read"));
     if (n == 0) break;

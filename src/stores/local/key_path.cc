@@ -1,10 +1,10 @@
 #include "stores/local/key_path.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <string_view>
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/text.h"
 
@@ -14,7 +14,8 @@ namespace {
 
 // Where the store keeps its own files (local_tree.cc).
 bool is_reserved(const KeyPath& path) {
-  return path.hidden() && (path.directories.size() > 1 ? path.directories[1] : path.name) == "local";
+  return path.hidden() &&
+         (path.directories.size() > 1 ? path.directories[1] : path.name) == "local";
 }
 
 // One directory down. errno is kept: what follows the call may change it.
@@ -66,7 +67,8 @@ Result<KeyPath> parse_key(const ObjectKey& key) {
     path.directories.emplace_back(name);
     begin = slash + 1;
   }
-  if (is_reserved(path)) return fail(Errc::kRejected, "object key is reserved for the store itself");
+  if (is_reserved(path))
+    return fail(Errc::kRejected, "object key is reserved for the store itself");
   return path;
 }
 
@@ -112,7 +114,8 @@ Result<Ok> check_room(const Fd& top, const KeyPath& path) {
     return fail(error_of(errno, "stat"));
   }
   if (S_ISDIR(info.st_mode)) {
-    return fail(Errc::kRejected, "\"" + path.name + "\" is a directory, so no object can replace it");
+    return fail(Errc::kRejected,
+                "\"" + path.name + "\" is a directory, so no object can replace it");
   }
   return Ok{};
 }

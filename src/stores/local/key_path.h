@@ -1,8 +1,8 @@
 // From an object key to a place below the root directory, without ever leaving it.
 //
 // Keys come from strangers. A key is taken apart at '/', each component must be a plain file name,
-// and the way down goes from directory to directory with O_NOFOLLOW: no "..", no symbolic link and no
-// race with somebody who makes one leads out of the root.
+// and the way down goes from directory to directory with O_NOFOLLOW: no "..", no symbolic link and
+// no race with somebody who makes one leads out of the root.
 #pragma once
 
 #include <string>
@@ -23,9 +23,7 @@ struct KeyPath {
 
   // Ours, not a user's: below ".sluice/".
   bool hidden() const { return !directories.empty() && directories.front() == ".sluice"; }
-  bool parked() const {
-    return hidden() && directories.size() > 1 && directories[1] == "parked";
-  }
+  bool parked() const { return hidden() && directories.size() > 1 && directories[1] == "parked"; }
 };
 
 // kRejected: not a name a file can have here; the detail says why.
@@ -39,8 +37,8 @@ Result<Fd> open_directory(const Fd& top, const std::vector<std::string>& compone
 // symbolic link.
 Result<Fd> make_directory(const Fd& top, const std::vector<std::string>& components);
 
-// kRejected: an object of this key can never be: a directory has its name, or a file the name of one
-// of its directories. Changes nothing.
+// kRejected: an object of this key can never be: a directory has its name, or a file the name of
+// one of its directories. Changes nothing.
 Result<Ok> check_room(const Fd& top, const KeyPath& path);
 
 }  // namespace sluice::stores::local

@@ -15,7 +15,9 @@ constexpr std::size_t kFields = 5;
 
 using Record = std::array<std::byte, kRecordBytes>;
 
-std::uint64_t position(PartNumber number) { return (number.value() - 1) * std::uint64_t{kRecordBytes}; }
+std::uint64_t position(PartNumber number) {
+  return (number.value() - 1) * std::uint64_t{kRecordBytes};
+}
 
 void put(Record& record, std::size_t field, std::uint64_t value) {
   for (std::size_t i = 0; i < 8; ++i) {

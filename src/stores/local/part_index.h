@@ -1,6 +1,7 @@
 // PartIndex: which parts of an unfinished upload are durable. A file of 64-byte records, part n at
-// (n - 1) * 64, each with a checksum of its own: a record never crosses a disk sector, is written in
-// one piece, and counts only if it is whole. Reading one part is one read, whatever their number.
+// (n - 1) * 64, each with a checksum of its own: a record never crosses a disk sector, is written
+// in one piece, and counts only if it is whole. Reading one part is one read, whatever their
+// number.
 #pragma once
 
 #include <cstdint>

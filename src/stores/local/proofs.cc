@@ -1,14 +1,14 @@
 #include "stores/local/proofs.h"
 
-#include <fcntl.h>
-#include <openssl/evp.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <functional>
 #include <span>
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "stores/local/directory.h"
@@ -30,7 +30,9 @@ std::string hash_of(const ObjectKey& key) {
 }
 
 // '@' never appears in the encoded token.
-std::string prefix_of(const UploadToken& token) { return percent_encode(token.str(), false) + "@"; }
+std::string prefix_of(const UploadToken& token) {
+  return percent_encode(token.str(), false) + "@";
+}
 
 UploadToken token_of(const std::string& name) {
   const std::size_t at = name.find('@');
@@ -38,7 +40,8 @@ UploadToken token_of(const std::string& name) {
   return UploadToken(percent_decode(name.substr(0, at)).value_or(""));
 }
 
-// Removes the proofs of one key for which `wanted` says so, and their directory if it is empty then.
+// Removes the proofs of one key for which `wanted` says so, and their directory if it is empty
+// then.
 void remove_if(const Fd& done, const std::string& hash,
                const std::function<bool(const std::string&, const struct stat&)>& wanted) {
   {
@@ -93,9 +96,9 @@ UploadToken Proofs::find(const ObjectKey& key, ino_t inode) const {
   return UploadToken();
 }
 
-void Proofs::drop_others(const ObjectKey& key, ino_t inode) const {
+void Proofs::drop_gone(const ObjectKey& key) const {
   remove_if(directory_, hash_of(key),
-            [inode](const std::string&, const struct stat& info) { return info.st_ino != inode; });
+            [](const std::string&, const struct stat& info) { return info.st_nlink == 1; });
 }
 
 void Proofs::drop(const ObjectKey& key, const UploadToken& token,

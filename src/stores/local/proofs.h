@@ -4,9 +4,9 @@
 // names are one inode; no crash and no later upload of the same name can make that untrue.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
+
+#include <sys/types.h>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -27,8 +27,9 @@ class Proofs {
                  const Fd& directory, const std::string& name) const;
   // The token of the file that is now visible under the key; empty if there is none.
   UploadToken find(const ObjectKey& key, ino_t inode) const;
-  // Every proof of the key but those of this inode: their objects are not visible any more.
-  void drop_others(const ObjectKey& key, ino_t inode) const;
+  // The proofs of the key whose files have no other name any more: objects that were replaced or
+  // removed. A file that is about to become visible still has its hidden name.
+  void drop_gone(const ObjectKey& key) const;
   void drop(const ObjectKey& key, const UploadToken& token, const std::string& attempt) const;
   void settle(const ObjectKey& key, const UploadToken& token) const;
   // Proofs of files that are gone, and which nobody settled for this long, keep their bytes on the

@@ -9,7 +9,9 @@ UploadLocks::Guard::Guard(UploadLocks* locks, std::string id, std::uint32_t part
   locks_->lock(id_, part_);
 }
 
-UploadLocks::Guard::~Guard() { locks_->unlock(id_, part_); }
+UploadLocks::Guard::~Guard() {
+  locks_->unlock(id_, part_);
+}
 
 void UploadLocks::lock(const std::string& id, std::uint32_t part) {
   std::unique_lock lock(mutex_);
