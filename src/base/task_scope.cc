@@ -7,6 +7,8 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "base/check.h"
@@ -38,6 +40,13 @@ bool is_cancellation(const std::exception_ptr& error) {
   std::abort();
 }
 
+// co_spawn() would run the child inside the spawner's call where it can; state that the spawner is
+// in the middle of changing would be seen half changed.
+Task<void> run_later(Task<void> child) {
+  co_await asio::post(asio::use_awaitable);
+  co_await std::move(child);
+}
+
 }  // namespace
 
 TaskScope::TaskScope(Executor executor) : executor_(std::move(executor)) {}
@@ -52,7 +61,7 @@ void TaskScope::spawn(Task<void> child) {
     running_.erase(entry);
     if (running_.empty()) ended_.notify_all();
   };
-  asio::co_spawn(executor_, std::move(child),
+  asio::co_spawn(executor_, run_later(std::move(child)),
                  asio::bind_cancellation_slot(entry->cancel.slot(), std::move(on_end)));
 }
 

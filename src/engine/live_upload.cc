@@ -33,7 +33,10 @@ void LiveUpload::adopt(UploadRow row, FenceToken token) {
 Task<Result<Ok>> LiveUpload::load() {
   while (true) {
     const Signal::Seen seen = changed_.seen();
-    if (loaded_) co_return Ok{};
+    if (loaded_) {
+      drive();
+      co_return Ok{};
+    }
     if (!loading_) break;
     co_await changed_.wait(seen);
   }
@@ -96,6 +99,7 @@ Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry
       const bool moved =
           co_await wait_until(&self->changed_, seen, self->services_->clock, patience);
       if (moved) continue;
+      self->store_error_.reset();
       const Result<Ok> settled = co_await self->settle();
       failed_tries = settled ? 0 : failed_tries + 1;
       continue;

@@ -75,8 +75,8 @@ void LiveUpload::store_failed(Error error) {
 // --- ships
 
 void LiveUpload::pump_ships() {
-  if (poisoned_ || row_.state != UploadState::kOpen || store_error_) return;
-  while (in_flight_ < options_->parts_in_flight && !ready_.empty()) {
+  if (poisoned_ || row_.state != UploadState::kOpen) return;
+  while (!store_error_ && in_flight_ < options_->parts_in_flight && !ready_.empty()) {
     const PartNumber number = ready_.front();
     ready_.pop_front();
     const auto it = slots_.find(number);
@@ -172,11 +172,14 @@ Task<Result<Ok>> LiveUpload::ensure_multipart() {
   changed_.notify_all();
   if (!made) co_return fail(made.error());
   if (!recorded) {
-    // Nobody will ever find it by its id again. If the record did get through, the next claim finds
-    // the multipart gone and the upload says so; before any part exists nothing can be lost.
-    const Result<Ok> aborted = co_await services_->store->abort(row_.key, *made, deadline);
-    static_cast<void>(aborted);  // a leftover is found by the sweeper
-    co_return fail(recorded.error());
+    const Error error = recorded.error();
+    if (error.code() != Errc::kOutcomeUnknown) {
+      // Nobody would ever find it by its id again. Where the record may have got through it must
+      // stay: the next one who reads the row goes on with it. A leftover is the sweeper's.
+      const Result<Ok> aborted = co_await services_->store->abort(row_.key, *made, deadline);
+      static_cast<void>(aborted);
+    }
+    co_return fail(error);
   }
   co_return Ok{};
 }
