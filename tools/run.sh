@@ -37,4 +37,5 @@ Paste into another terminal:
 Metrics: http://$admin/metrics   Ctrl-C ends the gateway; unfinished uploads survive it.
 
 EXAMPLES
+unset SLUICE_BIN  # a variable of the tests, not a setting
 exec "$program" serve --auth none --listen "$address" --admin-listen "$admin"
