@@ -26,8 +26,7 @@ Node::Node(Executor executor, const Shared& shared)
 Node::~Node() = default;
 
 Result<std::unique_ptr<Node>> Node::make(Executor executor, const Shared& shared,
-                                         const config::ProgramOptions& options,
-                                         std::size_t nodes) {
+                                         const config::ProgramOptions& options) {
   std::unique_ptr<Node> node(new Node(executor, shared));
   node->dialer_ =
       std::make_unique<net::TcpDialer>(executor, shared.outgoing_tls, net::DialerOptions());
@@ -77,9 +76,8 @@ Result<std::unique_ptr<Node>> Node::make(Executor executor, const Shared& shared
   connection.metrics = shared.metrics;
   connection.pool = shared.pool;
   connection.handler = node->handler_.get();
-  http::HttpOptions http = options.http;
-  http.connections_max = (http.connections_max + nodes - 1) / nodes;
-  node->server_ = std::make_unique<http::HttpServer>(connection, http);
+  node->server_ =
+      std::make_unique<http::HttpServer>(connection, options.http, shared.connections);
   return node;
 }
 
@@ -107,7 +105,7 @@ Task<void> Node::accept_loop() {
 }
 
 Task<void> Node::drain(Deadline deadline) {
-  acceptor_->close();
+  if (acceptor_) acceptor_->close();  // a sweep listens to nobody
   server_->stop();
   co_await uploads_->drain(deadline);
   co_await server_->drain(Deadline::never());  // what was executing has been ended by the engine

@@ -489,10 +489,10 @@ TEST_F(SweeperTest, FailuresAreReportedAndHarmless) {
     age(hours(25));
     store.faults().fail_at(0, FaultPlan::Mode::kForever, Fault::before(), operation);
     const Report report = sweep();
+    store.faults().stop_failing();
     EXPECT_FALSE(report.errors.empty()) << operation;
     EXPECT_TRUE(has_multipart(alive)) << operation;
     EXPECT_TRUE(has_object(parked_key("alive"))) << operation;
-    store.faults().stop_failing();
   }
   const Report report = sweep();
   EXPECT_TRUE(report.errors.empty());
