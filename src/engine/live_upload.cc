@@ -570,6 +570,10 @@ Task<bool> LiveUpload::wait_settled(Deadline deadline) {
 Task<void> LiveUpload::stop() {
   work_.cancel();
   co_await work_.join();
+  poisoned_ = true;
+  completing_driven_ = false;
+  aborting_driven_ = false;
+  changed_.notify_all();
 }
 
 }  // namespace sluice::engine

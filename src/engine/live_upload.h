@@ -114,14 +114,16 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   // Ends the running request with Refused{kDraining}.
   void interrupt_for_drain() noexcept;
   // Makes everything received durable: full parts are shipped, the rest is parked.
-  Task<Result<Ok>> settle();
+  // kTimedOut when the deadline comes first; what was begun goes on.
+  Task<Result<Ok>> settle(Deadline deadline = Deadline::never());
   // Parks what is unparked and forgets it in memory, without waiting.
   void give_memory_back();
   ByteCount resident() const noexcept;
   ByteCount unparked() const noexcept;
   // What give_memory_back() could set free.
   ByteCount reclaimable() const noexcept;
-  // Ends the work in the background. Nothing may be called afterwards but the destructor.
+  // Ends the work in the background: what is not recorded by now is not acknowledged either.
+  // Whoever waits for it is told.
   Task<void> stop();
   bool writing() const noexcept { return writing_.load(); }  // any thread
 

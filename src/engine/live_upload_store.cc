@@ -186,7 +186,7 @@ Task<Result<Ok>> LiveUpload::ensure_multipart() {
 
 // --- parks
 
-Task<Result<Ok>> LiveUpload::settle() {
+Task<Result<Ok>> LiveUpload::settle(Deadline deadline) {
   const ByteOffset target = received_end();
   while (true) {
     const Signal::Seen seen = changed_.seen();
@@ -214,7 +214,8 @@ Task<Result<Ok>> LiveUpload::settle() {
     }
     pump_ships();
     if (!pending) co_return Ok{};  // what was there has been dropped by a newer writer
-    co_await changed_.wait(seen);
+    const bool moved = co_await wait_until(&changed_, seen, services_->clock, deadline.at());
+    if (!moved) co_return fail(Errc::kTimedOut, "not durable in time");
   }
 }
 

@@ -60,6 +60,9 @@ core::Outcome stored_result(const UploadRow& row) {
   return complete;
 }
 
+// After the drain's deadline: time to park the tails of requests that had to be ended.
+constexpr Duration kParkTime = std::chrono::seconds(10);
+
 BodyEnd end_of_body(Errc code) noexcept {
   if (code == Errc::kTimedOut) return BodyEnd::kTimedOut;
   if (code == Errc::kInvalidArgument || code == Errc::kTooLarge) return BodyEnd::kMalformed;
@@ -462,21 +465,29 @@ Task<void> UploadService::Impl::drain(Deadline deadline) {
   const Executor here = services_.executor;
   std::vector<Use> ours =
       registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
-  for (const Use& use : ours) use->interrupt_for_drain();
+  // What is nearly done may end by itself.
   while (executing_ > 0) {
     const Signal::Seen seen = executed_.seen();
     if (executing_ == 0) break;
     const bool moved = co_await wait_until(&executed_, seen, services_.clock, deadline.at());
     if (!moved) break;
   }
+  const Deadline end(std::max(services_.clock->now(), deadline.at()) + kParkTime);
+  for (const Use& use : ours) use->interrupt_for_drain();
+  while (executing_ > 0) {
+    const Signal::Seen seen = executed_.seen();
+    if (executing_ == 0) break;
+    const bool moved = co_await wait_until(&executed_, seen, services_.clock, end.at());
+    if (!moved) break;
+  }
   for (const Use& use : ours) {
-    if (services_.clock->now() >= deadline.at()) break;
-    const Result<Ok> settled = co_await use->settle();
+    if (services_.clock->now() >= end.at()) break;
+    const Result<Ok> settled = co_await use->settle(end);
     if (!settled && settled.error().code() != Errc::kCancelled) {
       services_.log->warn("tail not parked at shutdown",
                           {{"upload_id", use->id().str()}, {"error", settled.error().detail()}});
     }
-    const bool ended = co_await use->wait_settled(deadline);
+    const bool ended = co_await use->wait_settled(end);
     if (!ended) break;
   }
 }
@@ -485,13 +496,16 @@ Task<void> UploadService::Impl::stop() {
   const Executor here = services_.executor;
   std::vector<Use> ours =
       registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
-  // Whatever still executes here ends before the background does, and nothing begins any more.
-  stopped_ = true;
+  stopped_ = true;  // nothing begins any more
+  background_.cancel();
+  co_await background_.join();
+  for (const Use& use : ours) co_await use->stop();
   while (executing_ > 0) {
     const Signal::Seen seen = executed_.seen();
     if (executing_ == 0) break;
     co_await executed_.wait(seen);
   }
+  // What those requests still started while they ended.
   background_.cancel();
   co_await background_.join();
   for (const Use& use : ours) co_await use->stop();

@@ -57,8 +57,9 @@ class UploadService {
   // complete or completing).
   Task<Result<Ok>> abort(UploadId id, std::string reason);
 
-  // Stops reading: running appends end with Refused{kDraining} after their tails are parked; ends
-  // when nothing is executing any more and every tail is parked, or the deadline passed.
+  // No new appends. Running ones may end by themselves until the deadline; then reading stops and
+  // they end with Refused{kDraining}. Ends when nothing is executing any more and every tail is
+  // parked, at the latest some seconds behind the deadline.
   Task<void> drain(Deadline deadline);
   // Ends what runs in the background, when every instance has drained. Commands are refused from
   // now on. Afterwards the instance may be destroyed.

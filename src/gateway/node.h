@@ -42,14 +42,14 @@ struct Shared {
   std::shared_ptr<engine::Registry> registry;
   std::shared_ptr<net::TlsClientContext> outgoing_tls;
   std::shared_ptr<net::TlsServerContext> incoming_tls;  // none: plain HTTP
+  std::shared_ptr<std::atomic<std::size_t>> connections;  // open on the public address
 };
 
 class Node {
  public:
   // Errors: kInvalidArgument (options), kUnavailable (the directory of a directory store).
   static Result<std::unique_ptr<Node>> make(Executor executor, const Shared& shared,
-                                            const config::ProgramOptions& options,
-                                            std::size_t nodes);
+                                            const config::ProgramOptions& options);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;

@@ -139,9 +139,10 @@ Exit Server::prepare() {
   shared_.pool = &pool_;
   shared_.registry = engine::make_registry();
   shared_.outgoing_tls = *outgoing;
+  shared_.connections = std::make_shared<std::atomic<std::size_t>>(0);
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     Result<std::unique_ptr<Node>> node =
-        Node::make(loops_.executor(i), shared_, options_, loops_.size());
+        Node::make(loops_.executor(i), shared_, options_);
     if (!node) {
       log_.error("the store or the authorization cannot be set up",
                  {{"error", node.error().detail()}});
@@ -332,7 +333,7 @@ Task<void> Server::live() {
   draining_ = true;
   background.spawn(end_at_once());
   const Deadline deadline(clock_.now() + options_.drain_timeout);
-  const Instant overdue = deadline.at() + std::chrono::seconds(5);
+  const Instant overdue = deadline.at() + std::chrono::seconds(15);
   background.spawn(end_when_overdue(&clock_, &log_, overdue));
   co_await drain_nodes(deadline);
   admin_acceptor_->close();

@@ -36,6 +36,7 @@ class HttpServer::Listed {
     metrics_->connection_opened();
   }
   ~Listed() {
+    live_->open->fetch_sub(1);
     live_->connections.erase(place_);
     metrics_->connection_closed();
   }
@@ -51,16 +52,19 @@ class HttpServer::Listed {
   const std::list<Connection*>::iterator place_;
 };
 
-HttpServer::HttpServer(Connection::Services services, HttpOptions options)
+HttpServer::HttpServer(Connection::Services services, HttpOptions options,
+                       std::shared_ptr<std::atomic<std::size_t>> open)
     : services_(std::move(services)),
       options_(std::move(options)),
       live_(std::make_shared<Live>()),
-      scope_(services_.executor) {}
+      scope_(services_.executor) {
+  live_->open = open ? std::move(open) : std::make_shared<std::atomic<std::size_t>>(0);
+}
 
 HttpServer::~HttpServer() = default;
 
 void HttpServer::serve(std::unique_ptr<Stream> stream) {
-  if (live_->connections.size() < options_.connections_max) {
+  if (live_->open->fetch_add(1) < options_.connections_max) {
     auto connection = std::make_unique<Connection>(services_, &options_, std::move(stream));
     if (stopping_) connection->stop();
     // Counted now, not when the task starts: many may be handed over in between.
@@ -68,6 +72,7 @@ void HttpServer::serve(std::unique_ptr<Stream> stream) {
     scope_.spawn(run(std::move(listed)));
     return;
   }
+  live_->open->fetch_sub(1);
   if (turning_away_ >= kTurningAwayMax) return;
   ++turning_away_;
   scope_.spawn(turn_away(std::move(stream)));

@@ -21,8 +21,9 @@ namespace sluice::http {
 
 class HttpServer {
  public:
-  // `options.connections_max` counts for this server; whoever runs several divides it.
-  HttpServer(Connection::Services services, HttpOptions options);
+  // `options.connections_max` holds for all servers that share `open` together. None: for this one.
+  HttpServer(Connection::Services services, HttpOptions options,
+             std::shared_ptr<std::atomic<std::size_t>> open = nullptr);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -49,6 +50,7 @@ class HttpServer {
   struct Live {
     std::list<Connection*> connections;  // on the executor
     std::atomic<bool> relieving{false};
+    std::shared_ptr<std::atomic<std::size_t>> open;  // of all servers that count together
   };
   class Listed;
 

@@ -357,6 +357,20 @@ TEST_F(RequestBodyTest, InterruptBeforeARead) {
   EXPECT_EQ(client_.wire->cancels, 0U);
 }
 
+TEST_F(RequestBodyTest, InterruptWhileContinueIsBeingSent) {
+  wire::RequestHead head = sized(20);
+  head.expects_continue = true;
+  client_.wire->window = 5;
+  begin(head);
+  read_all();
+  body_->interrupt();
+  world_.run();
+  EXPECT_FALSE(error_);
+  client_.wire->window = 1'000;
+  world_.run();
+  EXPECT_EQ(error_, Errc::kCancelled);
+}
+
 TEST_F(RequestBodyTest, InterruptFromAnotherThread) {
   begin(sized(20));
   read_all();

@@ -48,6 +48,8 @@ struct RetryOptions {
   std::chrono::milliseconds base{100};          // full jitter in [0, min(cap, base * 2^n)]
   std::chrono::milliseconds throttled_base{1'000};
   std::chrono::milliseconds cap{20'000};
+  // A store that throttles is waited for this long without counting attempts, ms.
+  std::chrono::milliseconds throttled_patience{30'000};
   double budget_tokens = 100;                   // retries that may be pending as burst, per thread
   double budget_per_success = 0.2;              // refilled by each success
 };

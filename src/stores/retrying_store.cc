@@ -134,6 +134,7 @@ class RetryingStore final : public ObjectStore {
   template <class T, class Call>
   Task<Result<T>> repeat(const char* operation, Call call, Deadline deadline,
                          std::uint32_t corrupt_left = 0) {
+    const Instant began = services_.clock->now();
     std::optional<Error> last;
     std::uint32_t counted = 0;  // attempts that the store did not throttle
     bool maybe_done = false;
@@ -160,9 +161,11 @@ class RetryingStore final : public ObjectStore {
       if (code == Errc::kOutcomeUnknown || code == Errc::kDisconnected) maybe_done = true;
       last = std::move(answer).error();
 
-      // A store that throttles is there and asks for patience: only the deadline ends that. The
-      // longer pauses and the shrinking limit keep the traffic down, as the budget does otherwise.
-      if (!throttled || deadline.is_never()) {
+      // A store that throttles is there and asks for patience: attempts do not count for a while.
+      // The longer pauses and the shrinking limit keep the traffic down, as the budget does
+      // otherwise.
+      const bool patient = services_.clock->now() - began < options_.throttled_patience;
+      if (!throttled || !patient) {
         if (++counted >= options_.attempts_max || tokens_ < 1) co_return give_up(*last, maybe_done);
         tokens_ -= 1;
       }
