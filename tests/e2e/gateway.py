@@ -215,3 +215,8 @@ class Gateway:
                 name, _, value = line.rpartition(" ")
                 values[name] = float(value)
         return values
+
+    def received(self):
+        """Body bytes read since the start."""
+        return sum(v for k, v in self.metrics().items()
+                   if k.startswith("sluice_upload_received_bytes_total"))
