@@ -178,7 +178,6 @@ listen front
 class Sluice(Gateway):
     name = "sluice"
     path = "/upload/"
-    settings = ()
 
     def command(self, sink_port):
         store = (f"s3://bench?endpoint=http://127.0.0.1:{sink_port}"
@@ -187,7 +186,7 @@ class Sluice(Gateway):
                    "--admin-listen", "127.0.0.1:0", "--store", store,
                    "--state", f"sqlite:///{self.directory}/state.db", "--auth", "none",
                    "--log-level", "warn", "--set", f"threads={self.bench.threads}"]
-        for setting in self.settings:
+        for setting in self.bench.settings:
             command += ["--set", setting]
         return command
 

@@ -122,6 +122,7 @@ What a gateway costs: the same bytes from the same client to the same store, thr
 | nginx | {what["nginx"]} |
 | haproxy | {what["haproxy"]} |
 | sluice | {what["sluice"]} |
+| sluice's settings | {", ".join(f"`{s}`" for s in bench.settings) or "defaults"} |
 | runs | {bench.rounds} of each, interleaved; every run with a freshly started gateway |
 
 **Method.** Client, gateway and store talk over loopback TCP. The client (`sluice_blast`) sends from memory by PUT; the

@@ -40,6 +40,7 @@ class Bench:
     threads: int
     gateway_cpus: set
     other_cpus: set
+    settings: list  # of sluice, KEY=VALUE
 
 
 def one_run(bench, sink, kind, size, parallel, serial):
@@ -95,6 +96,8 @@ def parse(argv):
     parser.add_argument("--scale", type=float, default=1.0, help="size of the uploads, for a try")
     parser.add_argument("--no-pin", action="store_true",
                         help="no processor of its own for the gateway; a thread per processor")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="a setting of sluice that is not its default; may be repeated")
     parser.add_argument("--output", default=str(ROOT / "docs/benchmarks.md"),
                         help="'-': print only")
     options = parser.parse_args(argv)
@@ -115,7 +118,7 @@ def main(argv):
                       blast=str(build / "bench/sluice_blast"), directory=directory,
                       rounds=options.rounds, threads=1 if pin else len(cpus),
                       gateway_cpus={cpus[0]} if pin else set(),
-                      other_cpus=set(cpus[1:]) if pin else set())
+                      other_cpus=set(cpus[1:]) if pin else set(), settings=options.set)
         needed = [bench.sink, bench.blast] + ([bench.sluice] if "sluice" in options.targets else [])
         for path in needed:
             if not os.access(path, os.X_OK):
