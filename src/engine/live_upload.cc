@@ -12,6 +12,11 @@ namespace sluice::engine {
 
 using core::ProblemType;
 
+namespace {
+// How long a query waits for the tail to become durable; then it says what is.
+constexpr Duration kQueryPatience = std::chrono::seconds(5);
+}  // namespace
+
 LiveUpload::LiveUpload(const Services* services, const EngineOptions* options,
                        TaskScope* background, UploadId id)
     : services_(services),
@@ -353,7 +358,6 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   Step step;
   step.writer = id;
   if (writer_ && writer_->id == id && !poisoned_ && row_.state == UploadState::kOpen) {
-    services_->metrics->received(bytes.size());
     last_byte_at_ = services_->clock->now();
     if (auto refusal = accept(std::move(bytes))) {
       fence_writer();
@@ -514,7 +518,7 @@ Task<core::Outcome> LiveUpload::query(core::Query query) {
   if (!poisoned_ && !writer_speaks && !settled_lately && received_end() > durable_end()) {
     last_query_settle_ = now;
     store_error_.reset();
-    const Result<Ok> settled = co_await settle();
+    const Result<Ok> settled = co_await settle(Deadline(now + kQueryPatience));
     // A store that is away does not hide what is durable: answer that.
     static_cast<void>(settled);
     if (auto over = settled_outcome(false)) co_return std::move(*over);
