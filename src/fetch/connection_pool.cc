@@ -119,7 +119,9 @@ Task<Result<Ok>> ConnectionPool::wait_turn(Turn* turn, Deadline deadline) {
 }
 
 // Idle connections do not count: one of them is used, or closed for a new one.
-bool ConnectionPool::has_room() const noexcept { return on_loan_ < options_.connections_max; }
+bool ConnectionPool::has_room() const noexcept {
+  return on_loan_ < options_.connections_max;
+}
 
 void ConnectionPool::leave() {
   SLUICE_CHECK(on_loan_ > 0);

@@ -1,5 +1,5 @@
-// ConnectionPool: the connections to one endpoint. Keeps idle ones, opens new ones, and lets callers
-// wait in arrival order when the limit is reached.
+// ConnectionPool: the connections to one endpoint. Keeps idle ones, opens new ones, and lets
+// callers wait in arrival order when the limit is reached.
 //
 // Executor: the client's. Owned by shared_ptr: connections on loan know their pool only weakly, so
 // they may outlive it. Suspended callers hold signals that the pool owns: dropping the pool drops
@@ -100,7 +100,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   const Endpoint endpoint_;
   const ClientOptions options_;
 
-  std::vector<Idle> idle_;  // oldest first
+  std::vector<Idle> idle_;   // oldest first
   std::size_t on_loan_ = 0;  // connections, and turns that are about to become one
   std::list<Turn*> waiting_;
   std::list<Signal> signals_;

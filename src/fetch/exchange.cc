@@ -61,8 +61,8 @@ Task<Result<wire::ParsedResponse>> Exchange::run(Self self, Executor executor, C
       auto answer = co_await read_head(self, patience);
       if (answer && answer->head.status >= 200) co_return answer;
       // A server that does not know the expectation stays silent until it has the body.
-      const bool silent = !answer && answer.error().code() == Errc::kTimedOut &&
-                          !deadline.passed(clock->now());
+      const bool silent =
+          !answer && answer.error().code() == Errc::kTimedOut && !deadline.passed(clock->now());
       if (!answer && !silent) co_return answer;
     }
     // A failed write is found again by whoever reads.

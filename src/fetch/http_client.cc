@@ -26,11 +26,16 @@ Reuse reuse_for(const Request& request, bool fresh) noexcept {
   return request.resend_safe && !request.producer ? Reuse::kAny : Reuse::kQuiet;
 }
 
-// A kept connection that the server closed while our request was on its way: no answer, and the
-// request may be repeated.
-bool was_stale(const Exchange& exchange, bool reused, const Request& request, const Error& error) {
-  return reused && request.resend_safe && error.code() == Errc::kDisconnected &&
-         !exchange.answered() && !exchange.producer_started();
+// A request that may be repeated, on a kept connection the server may have been about to close.
+bool may_repeat(const Exchange& exchange, bool reused, const Request& request) noexcept {
+  return reused && request.resend_safe && !exchange.producer_started();
+}
+
+// The connection was closed while our request was on its way: no answer at all, or the words some
+// servers leave on a connection that was idle too long.
+bool was_stale(const Exchange& exchange, const Result<wire::ParsedResponse>& answer) {
+  if (answer) return answer->head.status == 408 && !answer->keep_alive;
+  return answer.error().code() == Errc::kDisconnected && !exchange.answered();
 }
 
 Error no_answer(const Error& error) {
@@ -82,15 +87,16 @@ Task<Result<ResponsePtr>> HttpClient::send(Request request, Deadline deadline, b
     }
     const bool reused = (*connection)->reused();
     const auto exchange = std::make_shared<Exchange>(std::move(*connection), outgoing);
-    auto answer = co_await Exchange::run(exchange, impl_->executor(), impl_->clock(), pool, deadline);
-    if (answer) {
+    auto answer =
+        co_await Exchange::run(exchange, impl_->executor(), impl_->clock(), pool, deadline);
+    const bool stale =
+        may_repeat(*exchange, reused, outgoing->request) && was_stale(*exchange, answer);
+    if (!stale && !answer && exchange->producer_failed()) co_return fail(std::move(answer).error());
+    if (!stale && !answer) co_return fail(no_answer(answer.error()));
+    if (!stale) {
       auto input = exchange->take_input();
       co_return std::make_unique<LiveResponse>(std::move(*answer), exchange->release(),
                                                std::move(input), exchange->sent());
-    }
-    if (exchange->producer_failed()) co_return fail(std::move(answer).error());
-    if (!was_stale(*exchange, reused, outgoing->request, answer.error())) {
-      co_return fail(no_answer(answer.error()));
     }
     repeated = true;  // on a new connection, so this is the last time
   }

@@ -1,8 +1,8 @@
 // HttpClient: the one outgoing HTTP/1.1 client (store, authorization, credentials). A pool of
 // kept-alive connections per endpoint over a Dialer.
 //
-// One instance per thread; all calls on its executor. Redirects are never followed. Proxies are not
-// used. Nothing is logged here, so no secret can leak from here.
+// One instance per thread; all calls on its executor; it outlives them. Redirects are never
+// followed. Proxies are not used. Nothing is logged here, so no secret can leak from here.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,9 @@ namespace sluice::fetch {
 class BodyProducer {
  public:
   virtual ~BodyProducer() = default;
-  // The next bytes, never empty before the announced length has been delivered.
+  // The next bytes, never empty before the announced length has been delivered. Cancelled when the
+  // answer comes early; send() then waits for its end. Its error breaks the request and becomes
+  // the error of send(): a request cut short has no effect.
   virtual Task<Result<Bytes>> next() = 0;
 };
 
@@ -40,7 +42,7 @@ struct Request {
   std::string target;     // origin-form, already encoded
   wire::Headers headers;  // Host is added if absent; Content-Length is added if there is a body, or
                           // for PUT and POST
-  Bytes body;                              // resident body, or
+  Bytes body;             // resident body, or
   std::shared_ptr<BodyProducer> producer;  // a produced one of producer_length bytes
   ByteCount producer_length;
   // The request may be sent a second time if a reused connection turns out to be closed before any

@@ -1,13 +1,13 @@
 #include "net/acceptor.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/descriptor.h"
 #include "net/steady.h"
@@ -45,8 +45,10 @@ bool is_of_the_peer(int error) noexcept {
     case EHOSTUNREACH:
     case EOPNOTSUPP:
     case ENETUNREACH:
-    case ETIMEDOUT: return true;
-    default: return false;
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -91,7 +93,9 @@ Result<std::unique_ptr<Stream>> make_stream(const Executor& executor, int fd,
 
 Acceptor::Acceptor(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-Acceptor::~Acceptor() { close(); }
+Acceptor::~Acceptor() {
+  close();
+}
 
 Result<std::unique_ptr<Acceptor>> Acceptor::open(Executor executor, AcceptorOptions options) {
   const std::string host = options.host == "localhost" ? "127.0.0.1" : options.host;
@@ -111,13 +115,21 @@ Result<std::unique_ptr<Acceptor>> Acceptor::open(Executor executor, AcceptorOpti
   return std::unique_ptr<Acceptor>(new Acceptor(std::move(state)));
 }
 
-std::uint16_t Acceptor::port() const noexcept { return state_->port; }
+std::uint16_t Acceptor::port() const noexcept {
+  return state_->port;
+}
 
-Task<Result<std::unique_ptr<Stream>>> Acceptor::accept() { return accept_on(state_); }
+Task<Result<std::unique_ptr<Stream>>> Acceptor::accept() {
+  return accept_on(state_);
+}
 
-void Acceptor::close() noexcept { state_->io->close(); }
+void Acceptor::close() noexcept {
+  state_->io->close();
+}
 
-std::uint64_t Acceptor::shortages() const noexcept { return state_->shortages; }
+std::uint64_t Acceptor::shortages() const noexcept {
+  return state_->shortages;
+}
 
 Task<Result<std::unique_ptr<Stream>>> Acceptor::accept_on(std::shared_ptr<State> state) {
   Duration pause = kPauseMin;

@@ -4,8 +4,8 @@
 // With TLS the handshake is not done here, where a slow client would hold up the others, but by the
 // first operation on the stream, within that operation's deadline.
 //
-// When the process runs out of descriptors or memory, accepting pauses and tries again, up to once a
-// second: never a busy loop, never an end.
+// When the process runs out of descriptors or memory, accepting pauses and tries again, up to once
+// a second: never a busy loop, never an end.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,9 @@ namespace sluice::net {
 
 namespace asio = boost::asio;
 
-Instant AsioClock::now() const noexcept { return steady_now(); }
+Instant AsioClock::now() const noexcept {
+  return steady_now();
+}
 
 WallTime AsioClock::wall_now() const noexcept {
   return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());

@@ -1,7 +1,5 @@
 #include "net/descriptor.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -16,6 +14,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "net/steady.h"
@@ -110,22 +109,26 @@ class AsioDescriptor final : public Descriptor,
       std::move(h)(result, wake);
     };
     arm(deadline);
-    const auto kind = which == &AsioDescriptor::reader_
-                          ? asio::posix::descriptor_base::wait_read
-                          : asio::posix::descriptor_base::wait_write;
+    const auto kind = which == &AsioDescriptor::reader_ ? asio::posix::descriptor_base::wait_read
+                                                        : asio::posix::descriptor_base::wait_write;
     handle_.async_wait(
         kind, asio::bind_cancellation_slot(side.stop.slot(),
                                            asio::bind_executor(executor, std::move(on_end))));
   }
 
-  // An event that came before the stop still counts, except where the caller asked to be left alone.
+  // An event that came before the stop still counts, except where the caller asked to be left
+  // alone.
   static Wake wake_of(Outcome outcome, error_code error) noexcept {
     switch (outcome) {
-      case Outcome::kEvent: return error == asio::error::operation_aborted ? Wake::kClosed : Wake::kReady;
-      case Outcome::kTimedOut: return error ? Wake::kTimedOut : Wake::kReady;
-      case Outcome::kCancelled: return Wake::kCancelled;
+      case Outcome::kEvent:
+        return error == asio::error::operation_aborted ? Wake::kClosed : Wake::kReady;
+      case Outcome::kTimedOut:
+        return error ? Wake::kTimedOut : Wake::kReady;
+      case Outcome::kCancelled:
+        return Wake::kCancelled;
       case Outcome::kClosed:
-      case Outcome::kAborted: return Wake::kClosed;
+      case Outcome::kAborted:
+        return Wake::kClosed;
     }
     return Wake::kClosed;
   }
@@ -180,10 +183,13 @@ Result<std::shared_ptr<Descriptor>> Descriptor::adopt(const Executor& executor, 
 
 Error wake_error(Wake wake) {
   switch (wake) {
-    case Wake::kTimedOut: return Error(Errc::kTimedOut, "deadline passed");
-    case Wake::kCancelled: return Error(Errc::kCancelled, "reading was cancelled");
+    case Wake::kTimedOut:
+      return Error(Errc::kTimedOut, "deadline passed");
+    case Wake::kCancelled:
+      return Error(Errc::kCancelled, "reading was cancelled");
     case Wake::kReady:
-    case Wake::kClosed: break;
+    case Wake::kClosed:
+      break;
   }
   return Error(Errc::kDisconnected, "connection closed by us");
 }

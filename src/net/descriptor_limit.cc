@@ -1,8 +1,8 @@
 #include "net/descriptor_limit.h"
 
-#include <sys/resource.h>
-
 #include <cerrno>
+
+#include <sys/resource.h>
 
 #include "net/socket.h"
 

@@ -1,7 +1,5 @@
 #include "net/loop_threads.h"
 
-#include <pthread.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -12,6 +10,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <pthread.h>
 
 #include "base/check.h"
 
@@ -44,7 +43,9 @@ LoopThreads::~LoopThreads() {
   join();
 }
 
-Executor LoopThreads::executor(std::size_t i) const { return loops_.at(i)->context.get_executor(); }
+Executor LoopThreads::executor(std::size_t i) const {
+  return loops_.at(i)->context.get_executor();
+}
 
 void LoopThreads::start() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {

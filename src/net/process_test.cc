@@ -1,6 +1,4 @@
 // Clock, randomness, signals, limits.
-#include <sys/resource.h>
-
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -10,6 +8,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/system/system_error.hpp>
+#include <sys/resource.h>
 
 #include "net/asio_clock.h"
 #include "net/descriptor_limit.h"
@@ -80,9 +79,9 @@ TEST(SystemRandom, FillsEverythingAndDoesNotRepeat) {
 TEST(SignalWaiter, TellsWhichSignalCame) {
   boost::asio::io_context loop;
   SignalWaiter waiter(loop.get_executor());
-  for (const auto& [number, signal] : {std::pair{SIGHUP, ProcessSignal::kHangUp},
-                                       std::pair{SIGTERM, ProcessSignal::kTerminate},
-                                       std::pair{SIGINT, ProcessSignal::kInterrupt}}) {
+  for (const auto& [number, signal] :
+       {std::pair{SIGHUP, ProcessSignal::kHangUp}, std::pair{SIGTERM, ProcessSignal::kTerminate},
+        std::pair{SIGINT, ProcessSignal::kInterrupt}}) {
     ASSERT_EQ(std::raise(number), 0);  // before anybody waits: it is not lost
     EXPECT_EQ(run(loop, waiter.wait()), signal);
   }

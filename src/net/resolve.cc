@@ -17,8 +17,8 @@
 namespace sluice::net {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 namespace {
 
@@ -32,7 +32,8 @@ struct Answer {
 // Behind a pointer: what passes through Asio's completion stays small and is moved, not copied.
 using AnswerPtr = std::shared_ptr<Answer>;
 
-// The resolver's answer, the timer and the cancellation race for the handler. Held by the first two.
+// The resolver's answer, the timer and the cancellation race for the handler. Held by the first
+// two.
 template <class Handler>
 class Race : public std::enable_shared_from_this<Race<Handler>> {
  public:

@@ -14,15 +14,16 @@ struct SignalWaiter::State {
   asio::signal_set signals;
 };
 
-SignalWaiter::SignalWaiter(const Executor& executor)
-    : state_(std::make_shared<State>(executor)) {}
+SignalWaiter::SignalWaiter(const Executor& executor) : state_(std::make_shared<State>(executor)) {}
 
 SignalWaiter::~SignalWaiter() {
   boost::system::error_code ignored;
   state_->signals.cancel(ignored);
 }
 
-Task<ProcessSignal> SignalWaiter::wait() { return wait_on(state_); }
+Task<ProcessSignal> SignalWaiter::wait() {
+  return wait_on(state_);
+}
 
 Task<ProcessSignal> SignalWaiter::wait_on(std::shared_ptr<State> state) {
   const int number = co_await state->signals.async_wait(asio::use_awaitable);
@@ -31,6 +32,8 @@ Task<ProcessSignal> SignalWaiter::wait_on(std::shared_ptr<State> state) {
   co_return ProcessSignal::kTerminate;
 }
 
-void ignore_sigpipe() noexcept { static_cast<void>(std::signal(SIGPIPE, SIG_IGN)); }
+void ignore_sigpipe() noexcept {
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+}
 
 }  // namespace sluice::net

@@ -1,18 +1,18 @@
 #include "net/socket.h"
 
-#include <arpa/inet.h>
-#include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <system_error>
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace sluice::net {
 
@@ -196,6 +196,8 @@ std::string errno_text(int error) {
   return std::generic_category().message(error) + " (" + std::to_string(error) + ")";
 }
 
-Error connection_error(int error) { return Error(Errc::kDisconnected, errno_text(error)); }
+Error connection_error(int error) {
+  return Error(Errc::kDisconnected, errno_text(error));
+}
 
 }  // namespace sluice::net

@@ -1,14 +1,14 @@
 // Raw sockets: the system calls of this module, as values. Nothing here waits.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sys/socket.h>
 
 #include "base/result.h"
 #include "ports/stream.h"

@@ -1,13 +1,13 @@
 #include "net/tcp_dialer.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <sys/socket.h>
 
 #include "net/resolve.h"
 #include "net/steady.h"
@@ -103,8 +103,7 @@ Task<Result<StreamPtr>> dial(Executor executor, std::shared_ptr<TlsClientContext
   if (endpoint.tls && !tls) co_return fail(Errc::kRejected, "TLS is not set up");
   auto addresses = co_await resolve(executor, endpoint.host, endpoint.port, deadline);
   if (!addresses) co_return fail(std::move(addresses).error());
-  auto socket =
-      co_await connect_any(executor, std::move(*addresses), options.socket, deadline);
+  auto socket = co_await connect_any(executor, std::move(*addresses), options.socket, deadline);
   if (!socket) co_return fail(std::move(socket).error());
   if (!endpoint.tls) co_return std::make_unique<TcpStream>(std::move(*socket));
 

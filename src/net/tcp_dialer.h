@@ -1,6 +1,7 @@
 // TcpDialer: outgoing connections. Resolves, tries the addresses in the resolver's order until one
-// answers, and does the TLS handshake where the endpoint asks for it. Each address but the last gets
-// a fair share of the time that is left, so that one dead address does not use up the deadline.
+// answers, and does the TLS handshake where the endpoint asks for it. Each address but the last
+// gets a fair share of the time that is left, so that one dead address does not use up the
+// deadline.
 //
 // One instance per thread: connections live on its executor. The dialer may be destroyed while
 // connect() is running.

@@ -1,8 +1,8 @@
 #include "net/tcp_stream.h"
 
-#include <sys/socket.h>
-
 #include <utility>
+
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "net/socket.h"
@@ -60,7 +60,9 @@ void TcpSocket::low_water(std::size_t bytes) noexcept {
   low_water_set = bytes;
 }
 
-TcpStream::~TcpStream() { socket_->io->close(); }
+TcpStream::~TcpStream() {
+  socket_->io->close();
+}
 
 Task<Result<Ok>> TcpStream::wait_readable(std::size_t low_water, Deadline deadline) {
   return wait_on(socket_, low_water, deadline);
@@ -74,12 +76,16 @@ Task<Result<Ok>> TcpStream::write(std::vector<ConstBuffer> from, Deadline deadli
   return write_to(socket_, std::move(from), deadline);
 }
 
-void TcpStream::cancel_read() noexcept { socket_->io->cancel_read(); }
+void TcpStream::cancel_read() noexcept {
+  socket_->io->cancel_read();
+}
 
 void TcpStream::shutdown_write() noexcept {
   if (socket_->io->fd() >= 0) static_cast<void>(::shutdown(socket_->io->fd(), SHUT_WR));
 }
 
-void TcpStream::close() noexcept { socket_->io->close(); }
+void TcpStream::close() noexcept {
+  socket_->io->close();
+}
 
 }  // namespace sluice::net

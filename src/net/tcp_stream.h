@@ -1,6 +1,6 @@
 // TcpStream: a Stream over a plain TCP socket. Bytes are moved by recvmsg and sendmsg straight into
-// and out of the caller's buffers; waiting is the Descriptor's. wait_readable() sets SO_RCVLOWAT, so
-// that a slow peer wakes us once per mark and not once per segment (limits.md 3).
+// and out of the caller's buffers; waiting is the Descriptor's. wait_readable() sets SO_RCVLOWAT,
+// so that a slow peer wakes us once per mark and not once per segment (limits.md 3).
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,7 @@ namespace sluice::net {
 // A connected socket: what the plain and the TLS stream share, and what their pending operations
 // hold on to.
 struct TcpSocket {
-  TcpSocket(std::shared_ptr<Descriptor> d, std::string p)
-      : io(std::move(d)), peer(std::move(p)) {}
+  TcpSocket(std::shared_ptr<Descriptor> d, std::string p) : io(std::move(d)), peer(std::move(p)) {}
 
   // Sets the mark if it is not set already.
   void low_water(std::size_t bytes) noexcept;

@@ -1,16 +1,15 @@
 // Real sockets on loopback: the Stream contract (ports/stream.h) for plain TCP.
 #include "net/tcp_stream.h"
 
-#include <netinet/in.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/system/system_error.hpp>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/loop_threads.h"
 #include "net/socket.h"
@@ -21,7 +20,9 @@ namespace {
 
 using namespace testing;  // NOLINT: test helpers
 
-Duration since(Instant start) { return steady_now() - start; }
+Duration since(Instant start) {
+  return steady_now() - start;
+}
 
 // What one background operation came to.
 template <class T>
@@ -296,9 +297,9 @@ TEST(TcpStream, ACancelledTaskIsAbortedAndTheStreamStaysUsable) {
   Pair pair = world.connect();
   boost::asio::cancellation_signal cancel;
   Outcome<std::string> read;
-  boost::asio::co_spawn(world.loop, keep_read(pair.server.get(), 10, in(20s), &read),
-                        boost::asio::bind_cancellation_slot(
-                            cancel.slot(), [](const std::exception_ptr&) {}));
+  boost::asio::co_spawn(
+      world.loop, keep_read(pair.server.get(), 10, in(20s), &read),
+      boost::asio::bind_cancellation_slot(cancel.slot(), [](const std::exception_ptr&) {}));
   world.settle();
   cancel.emit(boost::asio::cancellation_type::terminal);
   world.until([&] { return read.aborted; });
@@ -504,8 +505,7 @@ TEST(LoopThreads, TwoHundredConnectionsOnTwoThreads) {
   for (std::size_t i = 0; i < loops.size(); ++i) {
     acceptors.push_back(Acceptor::open(loops.executor(i), options).value());
     options.port = acceptors.front()->port();
-    dialers.push_back(
-        std::make_unique<TcpDialer>(loops.executor(i), nullptr, DialerOptions()));
+    dialers.push_back(std::make_unique<TcpDialer>(loops.executor(i), nullptr, DialerOptions()));
     boost::asio::co_spawn(loops.executor(i), serve(acceptors[i].get(), loops.executor(i)),
                           [](const std::exception_ptr&) {});
   }
@@ -513,9 +513,9 @@ TEST(LoopThreads, TwoHundredConnectionsOnTwoThreads) {
   const Endpoint endpoint("127.0.0.1", options.port, false);
   for (unsigned i = 0; i < kConnections; ++i) {
     const std::size_t loop = i % loops.size();
-    boost::asio::co_spawn(
-        loops.executor(loop), ask(loops.executor(loop), dialers[loop].get(), endpoint, i, &tally),
-        [](const std::exception_ptr&) {});
+    boost::asio::co_spawn(loops.executor(loop),
+                          ask(loops.executor(loop), dialers[loop].get(), endpoint, i, &tally),
+                          [](const std::exception_ptr&) {});
   }
   loops.start();
   const Instant start = steady_now();

@@ -1,8 +1,6 @@
 // For tests only: running coroutines, certificates, temporary folders, bytes.
 #pragma once
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
@@ -22,6 +20,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #include "base/task.h"
 #include "base/text.h"
@@ -53,7 +52,9 @@ T run(boost::asio::io_context& loop, Task<T> task, std::chrono::seconds limit = 
   return std::move(*value);
 }
 
-inline Deadline in(Duration time) { return Deadline(steady_now() + time); }
+inline Deadline in(Duration time) {
+  return Deadline(steady_now() + time);
+}
 
 class TempDir {
  public:

@@ -1,12 +1,11 @@
 #include "net/tls_context.h"
 
-#include <sys/stat.h>
-
 #include <string_view>
 #include <utility>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
 #include "net/tls_error.h"
@@ -39,16 +38,18 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned in_size, void*) {
   static constexpr std::string_view kOurs("\x08http/1.1");
   unsigned char* chosen = nullptr;
-  const int found = SSL_select_next_proto(
-      &chosen, out_size, reinterpret_cast<const unsigned char*>(kOurs.data()),
-      static_cast<unsigned>(kOurs.size()), in, in_size);
+  const int found =
+      SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kOurs.data()),
+                            static_cast<unsigned>(kOurs.size()), in, in_size);
   if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
 }
 
 // An encrypted key would make OpenSSL ask on the terminal.
-int no_password(char*, int, int, void*) { return 0; }
+int no_password(char*, int, int, void*) {
+  return 0;
+}
 
 Result<Context> load(const std::string& certificate_file, const std::string& key_file) {
   ERR_clear_error();
@@ -65,8 +66,9 @@ Result<Context> load(const std::string& certificate_file, const std::string& key
     return fail(Errc::kInvalidArgument, "key file " + key_file + ": " + take_tls_error());
   }
   if (SSL_CTX_check_private_key(ctx) != 1) {
-    return fail(Errc::kInvalidArgument, "key file " + key_file + " does not belong to certificate " +
-                                            certificate_file + ": " + take_tls_error());
+    return fail(Errc::kInvalidArgument, "key file " + key_file +
+                                            " does not belong to certificate " + certificate_file +
+                                            ": " + take_tls_error());
   }
   return context;
 }

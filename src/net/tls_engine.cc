@@ -86,14 +86,15 @@ TlsEngine::TlsEngine(ssl_ctx_st* context, bool is_server)
   }
 }
 
-TlsEngine::~TlsEngine() { SSL_free(ssl_); }
+TlsEngine::~TlsEngine() {
+  SSL_free(ssl_);
+}
 
 std::unique_ptr<TlsEngine> TlsEngine::server(std::shared_ptr<ssl_ctx_st> context) {
   return std::unique_ptr<TlsEngine>(new TlsEngine(context.get(), true));
 }
 
-Result<std::unique_ptr<TlsEngine>> TlsEngine::client(ssl_ctx_st* context,
-                                                     const std::string& host) {
+Result<std::unique_ptr<TlsEngine>> TlsEngine::client(ssl_ctx_st* context, const std::string& host) {
   std::unique_ptr<TlsEngine> made(new TlsEngine(context, false));
   SSL* ssl = made->ssl_;
   ERR_clear_error();
@@ -220,7 +221,8 @@ Result<std::size_t> TlsEngine::encrypt(std::span<const ConstBuffer> from, Cursor
       sink_ = {};
       sink_size_ = 0;
       // Asking for input cannot happen: there is no renegotiation.
-      if (failed(result) != Step::kFailed) error_ = Error(Errc::kDisconnected, "TLS is out of step");
+      if (failed(result) != Step::kFailed)
+        error_ = Error(Errc::kDisconnected, "TLS is out of step");
       broken_ = true;
       return fail(error_);
     }
@@ -257,9 +259,12 @@ void TlsEngine::keep_unsent(std::span<const std::byte> bytes) {
 
 TlsEngine::Step TlsEngine::failed(int ssl_result) {
   switch (SSL_get_error(ssl_, ssl_result)) {
-    case SSL_ERROR_WANT_READ: return Step::kWantInput;
-    case SSL_ERROR_ZERO_RETURN: return Step::kEnded;
-    default: break;
+    case SSL_ERROR_WANT_READ:
+      return Step::kWantInput;
+    case SSL_ERROR_ZERO_RETURN:
+      return Step::kEnded;
+    default:
+      break;
   }
   broken_ = true;
   const long verdict = SSL_get_verify_result(ssl_);

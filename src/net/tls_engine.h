@@ -1,10 +1,10 @@
 // TlsEngine: one TLS connection without its socket: ciphertext in, plaintext out, and the reverse.
 // Synchronous and never waiting; the stream around it moves the ciphertext.
 //
-// Ciphertext arrives in big gulps in a buffer of the caller's and is handed to OpenSSL through a BIO
-// of our own, record by record; outgoing records gather in a buffer of the caller's and leave in one
-// send (limits.md 5: half the cost of libssl on a descriptor). Between calls an idle connection
-// holds only an incomplete record, never OpenSSL's 16 KiB buffers.
+// Ciphertext arrives in big gulps in a buffer of the caller's and is handed to OpenSSL through a
+// BIO of our own, record by record; outgoing records gather in a buffer of the caller's and leave
+// in one send (limits.md 5: half the cost of libssl on a descriptor). Between calls an idle
+// connection holds only an incomplete record, never OpenSSL's 16 KiB buffers.
 //
 // Not thread-safe: the connection's executor only.
 #pragma once

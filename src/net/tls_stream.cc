@@ -1,12 +1,12 @@
 #include "net/tls_stream.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <span>
 #include <utility>
+
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/signal.h"
@@ -65,22 +65,26 @@ struct TlsStream::State {
   const std::shared_ptr<TcpSocket> socket;
   const std::unique_ptr<TlsEngine> engine;
   Error error{Errc::kDisconnected, "connection closed by us"};  // with Pull::kFailed
-  bool shaking = false;  // some operation does the handshake
-  Signal shaken;         // it has ended, one way or the other
-  bool writing = false;  // pending ciphertext is the writer's business
+  bool shaking = false;                                         // some operation does the handshake
+  Signal shaken;           // it has ended, one way or the other
+  bool writing = false;    // pending ciphertext is the writer's business
   bool cut_short = false;  // a write failed in the middle
   bool said_goodbye = false;
-  // Plaintext of the next batch: grows while the socket takes all, shrinks when it does not, so that
-  // a slow peer costs little memory.
+  // Plaintext of the next batch: grows while the socket takes all, shrinks when it does not, so
+  // that a slow peer costs little memory.
   std::size_t batch = 4 * kBatchMin;
 };
 
 TlsStream::TlsStream(std::shared_ptr<TcpSocket> socket, std::unique_ptr<TlsEngine> engine)
     : state_(std::make_shared<State>(std::move(socket), std::move(engine))) {}
 
-TlsStream::~TlsStream() { close(); }
+TlsStream::~TlsStream() {
+  close();
+}
 
-Task<Result<Ok>> TlsStream::handshake(Deadline deadline) { return establish(state_, deadline); }
+Task<Result<Ok>> TlsStream::handshake(Deadline deadline) {
+  return establish(state_, deadline);
+}
 
 Task<Result<Ok>> TlsStream::wait_readable(std::size_t low_water, Deadline deadline) {
   return wait_on(state_, low_water, deadline);
@@ -94,7 +98,9 @@ Task<Result<Ok>> TlsStream::write(std::vector<ConstBuffer> from, Deadline deadli
   return write_to(state_, std::move(from), deadline);
 }
 
-void TlsStream::cancel_read() noexcept { state_->socket->io->cancel_read(); }
+void TlsStream::cancel_read() noexcept {
+  state_->socket->io->cancel_read();
+}
 
 void TlsStream::shutdown_write() noexcept {
   state_->goodbye();
@@ -106,7 +112,9 @@ void TlsStream::close() noexcept {
   state_->socket->io->close();
 }
 
-const std::string& TlsStream::peer() const noexcept { return state_->socket->peer; }
+const std::string& TlsStream::peer() const noexcept {
+  return state_->socket->peer;
+}
 
 namespace {
 
@@ -265,10 +273,14 @@ TlsStream::State::Pull TlsStream::State::pull(const std::vector<MutableBuffer>& 
   }
   flush_quietly();
   switch (step) {
-    case Step::kDone: return Pull::kBytes;
-    case Step::kWantInput: return got > 0 ? Pull::kBytes : Pull::kWait;
-    case Step::kEnded: return Pull::kEnd;
-    case Step::kFailed: break;
+    case Step::kDone:
+      return Pull::kBytes;
+    case Step::kWantInput:
+      return got > 0 ? Pull::kBytes : Pull::kWait;
+    case Step::kEnded:
+      return Pull::kEnd;
+    case Step::kFailed:
+      break;
   }
   error = engine->error();
   return Pull::kFailed;

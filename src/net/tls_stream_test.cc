@@ -1,9 +1,8 @@
 // The Stream contract over TLS, certificates and their renewal.
 #include "net/tls_stream.h"
 
-#include <sys/socket.h>
-
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include "net/test_pair.h"
 
@@ -71,8 +70,8 @@ TEST_F(TlsTest, SmallAndOddReadsLoseNothing) {
   for (const std::size_t batch : {std::size_t{7}, std::size_t{1000}, std::size_t{16384},
                                   std::size_t{20000}, std::size_t{100'001}}) {
     Pair pair = connect();
-    auto bytes = std::make_shared<std::vector<std::byte>>(
-        pattern(batch < 100 ? 60'000 : 3'000'000, batch));
+    auto bytes =
+        std::make_shared<std::vector<std::byte>>(pattern(batch < 100 ? 60'000 : 3'000'000, batch));
     bool sent = false;
     world_->start(send_in_background(pair.client.get(), bytes, &sent));
     const auto got =
@@ -299,14 +298,14 @@ TEST_F(TlsTest, VerifiesNameAddressAndIssuer) {
 TEST_F(TlsTest, AServerThatSpeaksNoTlsIsUnavailable) {
   auto acceptor = Acceptor::open(world_->loop.get_executor(), AcceptorOptions()).value();
   std::unique_ptr<Stream> served;
-  boost::asio::co_spawn(
-      world_->loop, acceptor->accept(),
-      [&](const std::exception_ptr&, Result<std::unique_ptr<Stream>> stream) {
-        served = std::move(*stream);
-        boost::asio::co_spawn(world_->loop,
+  boost::asio::co_spawn(world_->loop, acceptor->accept(),
+                        [&](const std::exception_ptr&, Result<std::unique_ptr<Stream>> stream) {
+                          served = std::move(*stream);
+                          boost::asio::co_spawn(
+                              world_->loop,
                               write_text(served.get(), "HTTP/1.1 400 Bad Request\r\n\r\n", in(5s)),
                               [](const std::exception_ptr&, const Result<Ok>&) {});
-      });
+                        });
   const Endpoint endpoint("127.0.0.1", acceptor->port(), true);
   const auto refused = run(world_->loop, World::dial(world_->dialer.get(), endpoint));
   ASSERT_FALSE(refused);
@@ -355,13 +354,13 @@ TEST_F(TlsTest, ASilentClientHoldsUpNobodyAndTimesOut) {
 // The names of the certificate that a new connection is shown, as subject alternative names.
 bool shows(World& world, const std::string& host) {
   std::unique_ptr<Stream> served;
-  boost::asio::co_spawn(
-      world.loop, world.acceptor->accept(),
-      [&](const std::exception_ptr&, Result<std::unique_ptr<Stream>> stream) {
-        served = std::move(*stream);
-        boost::asio::co_spawn(world.loop, write_text(served.get(), "!", in(5s)),
+  boost::asio::co_spawn(world.loop, world.acceptor->accept(),
+                        [&](const std::exception_ptr&, Result<std::unique_ptr<Stream>> stream) {
+                          served = std::move(*stream);
+                          boost::asio::co_spawn(
+                              world.loop, write_text(served.get(), "!", in(5s)),
                               [](const std::exception_ptr&, const Result<Ok>&) {});
-      });
+                        });
   return run(world.loop, World::dial(world.dialer.get(), world.endpoint(host))).has_value();
 }
 
@@ -416,8 +415,7 @@ TEST_F(TlsTest, TwoHundredConnections) {
     auto bytes = std::make_shared<std::vector<std::byte>>(pattern(50'000, i));
     bool sent = false;
     world_->start(send_in_background(pairs[i].client.get(), bytes, &sent));
-    const auto got =
-        run(world_->loop, read_bytes(pairs[i].server.get(), bytes->size(), in(30s)));
+    const auto got = run(world_->loop, read_bytes(pairs[i].server.get(), bytes->size(), in(30s)));
     ASSERT_TRUE(got);
     EXPECT_EQ(*got, *bytes);
   }

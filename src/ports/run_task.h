@@ -22,7 +22,8 @@ Task<void> keep_answer(Task<T> task, std::optional<T>* answer) {
 }
 }  // namespace detail
 
-// On an executor that others use too; ends as soon as the task has ended.
+// On an executor that others use too; ends as soon as the task has ended. Another thread that resumed
+// the task may still be inside the executor then: destroy the executor after that thread.
 template <class T>
 T run_task(boost::asio::io_context& context, Task<T> task) {
   std::optional<T> answer;
@@ -39,11 +40,17 @@ T run_task(boost::asio::io_context& context, Task<T> task) {
   return std::move(*answer);
 }
 
-// On an executor of its own.
+// On an executor of its own, until nobody holds it any more.
 template <class T>
 T run_task(Task<T> task) {
+  std::optional<T> answer;
+  std::exception_ptr error;
+  auto on_end = [&error](const std::exception_ptr& e) { error = e; };
   boost::asio::io_context context(1);
-  return run_task(context, std::move(task));
+  boost::asio::co_spawn(context, detail::keep_answer(std::move(task), &answer), on_end);
+  context.run();
+  if (error) std::rethrow_exception(error);
+  return std::move(*answer);
 }
 
 }  // namespace sluice

@@ -96,8 +96,8 @@ Script answers(int count, std::string answer, std::vector<std::string>* heads = 
 
 TEST_F(HttpClientTest, SendsWhatIsAskedAndReadsTheAnswer) {
   std::vector<std::string> heads;
-  origin_.script(answers(1, "HTTP/1.1 404 Not Found\r\nX-Id: 7\r\nContent-Length: 5\r\n\r\nnope!",
-                         &heads));
+  origin_.script(
+      answers(1, "HTTP/1.1 404 Not Found\r\nX-Id: 7\r\nContent-Length: 5\r\n\r\nnope!", &heads));
   Request get = request("GET", "/a/b?c=d");
   get.headers.add("Accept", "*/*");
   const auto answer = fetch(std::move(get));
@@ -155,6 +155,42 @@ TEST_F(HttpClientTest, AStaleConnectionIsReplacedAndTheRequestSentAgain) {
   ASSERT_EQ(heads.size(), 2U);
   EXPECT_NE(heads[1].find("PUT /2"), std::string::npos);
   EXPECT_NE(heads[1].find("Content-Length: 5"), std::string::npos);
+}
+
+struct Gate {
+  std::size_t waiting = 0;
+  Signal opened;
+  bool open = false;
+};
+
+constexpr const char* kIdleTooLong =
+    "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+Task<void> answer_and_leave(PeerPtr peer, Gate* gate) {
+  const std::string head = co_await Peer::head(peer);
+  co_await Peer::say(peer, kEmpty);
+  while (true) {
+    const Signal::Seen seen = gate->opened.seen();
+    if (gate->open) break;
+    co_await gate->opened.wait(seen);
+  }
+  co_await Peer::say(peer, kIdleTooLong);
+}
+
+TEST_F(HttpClientTest, AFarewellOnAnIdleConnectionIsNoAnswer) {
+  Gate idle_too_long;
+  origin_.script([&](PeerPtr peer) { return answer_and_leave(peer, &idle_too_long); });
+  origin_.script(answers(1, kEmpty));
+  origin_.script(answers(1, kIdleTooLong));
+  EXPECT_EQ(fetch(request("GET", "/1")).value().status, 200);
+  idle_too_long.open = true;
+  idle_too_long.opened.notify_all();
+  settle();
+  EXPECT_EQ(origin_.connections(), 1U);
+  EXPECT_EQ(fetch(request("GET", "/2")).value().status, 200);
+  EXPECT_EQ(origin_.connections(), 2U);
+  // On a new connection it is an answer.
+  EXPECT_EQ(fetch(request("GET", "/3"), 20s, true).value().status, 408);
 }
 
 Task<void> answer_then_swallow(PeerPtr peer, int* swallowed) {
@@ -238,18 +274,18 @@ TEST_F(HttpClientTest, ChunkedAnswersOfAllShapes) {
   const std::string big(100'000, 'x');
   char size[16];
   std::snprintf(size, sizeof size, "%zx", big.size());
-  origin_.script(answers(1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                            "3\r\nabc\r\n1;ext=1\r\nd\r\n" +
-                                std::string(size) + "\r\n" + big +
-                                "\r\n0\r\nTrailer: t\r\n\r\n"));
+  origin_.script(answers(1,
+                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "3\r\nabc\r\n1;ext=1\r\nd\r\n" +
+                             std::string(size) + "\r\n" + big + "\r\n0\r\nTrailer: t\r\n\r\n"));
   const auto answer = fetch(request("GET", "/"));
   ASSERT_TRUE(answer) << answer.error().detail();
   EXPECT_EQ(answer->body, "abcd" + big);
 }
 
 TEST_F(HttpClientTest, AConnectionIsKeptAfterAChunkedAnswer) {
-  origin_.script(answers(
-      3, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
+  origin_.script(
+      answers(3, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(fetch(request("GET", "/")).value().body, "ok");
   EXPECT_EQ(origin_.connections(), 1U);
 }
@@ -300,8 +336,7 @@ TEST_F(HttpClientTest, BytesBehindTheAnswerSpoilTheConnection) {
 }
 
 TEST_F(HttpClientTest, OversizedHeadsAndBodiesAreRefused) {
-  origin_.script(
-      answers(1, "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n"));
+  origin_.script(answers(1, "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n"));
   const auto head = fetch(request("GET", "/"));
   ASSERT_FALSE(head);
   EXPECT_EQ(head.error().code(), Errc::kOutcomeUnknown);
@@ -446,8 +481,7 @@ TEST_F(HttpClientTest, AProducerOfAnotherLengthIsNoticed) {
 
 Task<void> refuse_early(PeerPtr peer, bool* ended) {
   const std::string head = co_await Peer::head(peer);
-  co_await Peer::say(peer,
-                     "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\ndenied");
+  co_await Peer::say(peer, "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\ndenied");
   *ended = co_await Peer::sees_end(peer);
 }
 
@@ -500,9 +534,8 @@ TEST_F(HttpClientTest, ExpectContinueWaitsForTheServer) {
   for (const std::size_t size : {std::size_t{1000}, std::size_t{1'000'000}}) {
     for (const bool produced : {false, true}) {
       std::string body;
-      origin_.script([&](PeerPtr peer) {
-        return expect(peer, "HTTP/1.1 100 Continue\r\n\r\n", size, &body);
-      });
+      origin_.script(
+          [&](PeerPtr peer) { return expect(peer, "HTTP/1.1 100 Continue\r\n\r\n", size, &body); });
       const std::string text(size, 'e');
       Request put = request("PUT", "/x");
       put.expect_continue = true;
@@ -570,8 +603,8 @@ TEST_F(HttpClientTest, AResponseMayOutliveTheClient) {
   origin_.script([&](PeerPtr peer) {
     return answer_and_watch(peer, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast", &ended);
   });
-  auto client = std::make_unique<HttpClient>(loop_.get_executor(), &clock_, &dialer_,
-                                             ClientOptions());
+  auto client =
+      std::make_unique<HttpClient>(loop_.get_executor(), &clock_, &dialer_, ClientOptions());
   auto response = run(loop_, client->send(request("GET", "/"), in(20s))).value();
   client.reset();
   std::array<std::byte, 100> buffer{};
@@ -602,12 +635,6 @@ class LimitedTest : public HttpClientTest {
     return options;
   }
   LimitedTest() : HttpClientTest(limited()) {}
-};
-
-struct Gate {
-  std::size_t waiting = 0;
-  Signal opened;
-  bool open = false;
 };
 
 Task<void> gated(PeerPtr peer, Gate* gate) {
@@ -684,7 +711,9 @@ TEST_F(LimitedTest, WhoeverIsCancelledWhileWaitingPassesTheRoomOn) {
   EXPECT_TRUE(fetch(request("GET", "/")));
 }
 
-Task<void> watch(PeerPtr peer, bool* ended) { *ended = co_await Peer::sees_end(peer); }
+Task<void> watch(PeerPtr peer, bool* ended) {
+  *ended = co_await Peer::sees_end(peer);
+}
 
 TEST_F(HttpClientTest, CancellingDuringALargeBodyLeavesNothingBehind) {
   bool ended = false;
@@ -711,10 +740,10 @@ TEST_F(HttpClientTest, CancellingDuringALargeBodyLeavesNothingBehind) {
 
 TEST_F(HttpClientTest, LosingTheLoopDuringAnExchangeLeaksNothing) {
   boost::asio::io_context loop;
-  auto dialer = std::make_unique<net::TcpDialer>(loop.get_executor(), nullptr,
-                                                 net::DialerOptions());
-  auto client = std::make_unique<HttpClient>(loop.get_executor(), &clock_, dialer.get(),
-                                             ClientOptions());
+  auto dialer =
+      std::make_unique<net::TcpDialer>(loop.get_executor(), nullptr, net::DialerOptions());
+  auto client =
+      std::make_unique<HttpClient>(loop.get_executor(), &clock_, dialer.get(), ClientOptions());
   origin_.script(silent);
   Request put = request("PUT", "/big");
   put.body = Bytes::copy_of(std::string(30'000'000, 'x'));
@@ -739,7 +768,8 @@ TEST(HttpClientTls, TalksToAServerItCanVerify) {
   auto server = net::TlsServerContext::open(dir.write("c.pem", issued.certificate),
                                             dir.write("k.pem", issued.key))
                     .value();
-  auto trust = net::TlsClientContext::open(dir.write("ca.pem", authority.certificate_pem())).value();
+  auto trust =
+      net::TlsClientContext::open(dir.write("ca.pem", authority.certificate_pem())).value();
   const net::testing::TestAuthority stranger;
   auto other = net::TlsClientContext::open(dir.write("o.pem", stranger.certificate_pem())).value();
 

@@ -27,6 +27,8 @@
 #include "stores/s3/http_url.h"
 #include "stores/s3/s3_store.h"
 #include "stores/store_contract.h"
+#include "wire/s3_request.h"
+#include "wire/sigv4.h"
 
 namespace sluice::stores {
 namespace {
@@ -106,6 +108,7 @@ class RealS3 final : public StoreSubject {
   }
   ObjectStore* store() override { return store_.get(); }
   std::string prefix() const override { return prefix_; }
+  fetch::HttpClient* http() { return &http_; }
 
  private:
   net::AsioClock clock_;
@@ -254,17 +257,45 @@ TEST_F(RealS3Test, AMissingBucketIsRejected) {
   EXPECT_EQ(seen.error().code(), Errc::kRejected) << seen.error().detail();
 }
 
-TEST_F(RealS3Test, AttributesArriveAndComeBackAsSent) {
-  ObjectSpec what = spec("attributes");
+// Read by a presigned URL, so not by the store's own eyes. S-01.
+TEST_F(RealS3Test, AttributesAreStoredAndPresignedUrlsAreAccepted) {
+  ObjectSpec what = spec("attributes é");
   what.attributes.content_type = "text/plain; charset=utf-8";
   what.attributes.content_disposition = "attachment; filename=\"a b.txt\"";
   what.attributes.cache_control = "max-age=60";
-  what.attributes.metadata = {{"plain", "a  b"}, {"umlaut", "\xc3\xa4"}};
+  what.attributes.metadata = {{"plain", "some text"}, {"umlaut", "\xc3\xa4"}};
   auto info = run(store->put_object(what, payload("bytes"), Deadline::never()));
   ASSERT_TRUE(info) << info.error().detail();
-  auto seen = run(store->stat(what.key, Deadline::never()));
-  ASSERT_TRUE(seen);
-  EXPECT_EQ(seen->token, what.token);
+
+  const S3Options options = *options_from_environment();
+  wire::S3Address address;
+  address.host = options.endpoint_host;
+  address.port = options.endpoint_port;
+  address.tls = options.endpoint_tls;
+  address.bucket = options.bucket;
+  const std::string path = wire::s3_path(address, what.key.str());
+  const wire::SigV4Credentials keys(options.access_key, options.secret_key, Secret<std::string>());
+  wire::SigningKeyCache cache;
+  const std::string query =
+      wire::presign("GET", wire::s3_host_header(address), path, {}, keys, options.region,
+                    net::AsioClock().wall_now(), std::chrono::seconds(60), cache);
+  fetch::Request request(Endpoint(address.host, address.port, address.tls), "GET",
+                         path + "?" + query);
+  request.headers.add("Host", wire::s3_host_header(address));
+  auto seen = run(subject_->http()->fetch(std::move(request), 1000, Deadline::never()));
+  ASSERT_TRUE(seen) << seen.error().detail();
+  ASSERT_EQ(seen->status, 200) << seen->body;
+  EXPECT_EQ(seen->body, "bytes");
+  const auto header = [&](const char* name) {
+    const std::string* value = seen->headers.find(name);
+    return value == nullptr ? std::string("(none)") : *value;
+  };
+  EXPECT_EQ(header("content-type"), what.attributes.content_type);
+  EXPECT_EQ(header("content-disposition"), what.attributes.content_disposition);
+  EXPECT_EQ(header("cache-control"), what.attributes.cache_control);
+  EXPECT_EQ(header("x-amz-meta-plain"), "some text");
+  EXPECT_EQ(header("x-amz-meta-umlaut"), "=?UTF-8?B?w6Q=?=");
+  EXPECT_EQ(header("x-amz-meta-sluice-token"), "token");
   EXPECT_TRUE(run(store->remove(what.key, Deadline::never())));
 }
 

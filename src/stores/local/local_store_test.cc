@@ -454,7 +454,8 @@ TEST_F(LocalStore, InstancesShareADirectoryAndPartsArriveTogether) {
   EXPECT_EQ(done, (std::array<int, 4>{10, 10, 10, 10}));
   std::vector<PartReceipt> receipts;
   std::string whole;
-  for (const ListedPart& part : *parts("object", id)) {
+  const auto listed = parts("object", id);
+  for (const ListedPart& part : *listed) {
     receipts.emplace_back(part.number, part.etag, part.size, std::nullopt);
     whole += std::string(1000, static_cast<char>('a' + part.number.value() % 26));
   }

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <string_view>
 
+#include <boost/asio/this_coro.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
 #include "base/text.h"
+#include "fetch/alarm.h"
 #include "stores/s3/http_url.h"
 #include "wire/s3_time.h"
 #include "wire/s3_xml.h"
@@ -135,11 +137,17 @@ CredentialService::CredentialService(CredentialsPtr fixed, std::string region,
 
 Task<Result<CredentialsPtr>> CredentialService::get(Deadline deadline) {
   if (fixed_) co_return fixed_;
+  const auto executor = co_await boost::asio::this_coro::executor;
+  const fetch::Alarm alarm(executor, services_.clock, deadline.at(),
+                           [this] { refreshed_.notify_all(); });
   while (true) {
     const Signal::Seen seen = refreshed_.seen();
     if (is_fresh(services_.clock->wall_now())) co_return current_;
     if (!refreshing_) break;
     if (current_ && !refused_) co_return current_;
+    if (deadline.passed(services_.clock->now())) {
+      co_return fail(Errc::kUnavailable, "credentials did not come in time");
+    }
     const std::uint64_t finished_before = refreshes_finished_;
     co_await refreshed_.wait(seen);
     const bool usable = current_ && !refused_;

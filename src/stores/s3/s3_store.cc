@@ -9,9 +9,11 @@
 #include <variant>
 #include <vector>
 
-#include "base/check.h"
+#include <boost/asio/this_coro.hpp>
+
 #include "base/signal.h"
 #include "base/text.h"
+#include "fetch/alarm.h"
 #include "stores/s3/credentials.h"
 #include "stores/s3/errors.h"
 #include "stores/s3/piece_source.h"
@@ -398,9 +400,16 @@ class S3Store final : public ObjectStore {
 
   Task<Result<Answer>> send_body(std::shared_ptr<Call> call, bool assembled, Deadline deadline) {
     if (!assembled) co_return co_await requester_->call(call, deadline);
+    const auto executor = co_await boost::asio::this_coro::executor;
+    const fetch::Alarm alarm(executor, services_.clock, deadline.at(),
+                             [this] { assembled_.notify_all(); });
     while (true) {
       const Signal::Seen seen = assembled_.seen();
       if (assembling_ < assembling_max_) break;
+      if (deadline.passed(services_.clock->now())) {
+        co_return fail(Errc::kUnavailable, std::string(s3::to_string(call->operation)) +
+                                               ": too many parts are being assembled");
+      }
       co_await assembled_.wait(seen);
     }
     const Assembling place(this);

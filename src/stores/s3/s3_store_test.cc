@@ -1015,6 +1015,29 @@ TEST(S3Store, ManyAssembledPartsDoNotStarveEachOther) {
   EXPECT_LT(world.clock.now() - start, seconds(60));
 }
 
+TEST(S3Store, WaitingForAPlaceToAssembleEndsByTheDeadline) {
+  World world;
+  auto store = world.open(world.options("generic"));
+  world.net.server = [](const SeenRequest&) {
+    Reply silent;
+    silent.never = true;
+    return silent;
+  };
+  int good = 0;
+  for (std::uint32_t i = 1; i <= 4; ++i) {
+    boost::asio::co_spawn(world.loop,
+                          put_and_count(store.get(), i, mixed(0, 10), world.in(minutes(10)), &good),
+                          boost::asio::detached);
+  }
+  const Instant start = world.clock.now();
+  auto receipt = world.run(store->put_part(part(9), mixed(0, 10), world.in(seconds(5))));
+  ASSERT_FALSE(receipt);
+  EXPECT_EQ(receipt.error().code(), Errc::kUnavailable);
+  EXPECT_LE(world.clock.now() - start, seconds(6));
+  while (world.clock.now() - start < minutes(11) && world.advance_or_stop()) {
+  }
+}
+
 // --- options
 
 TEST(S3Store, OptionsThatContradictThemselves) {

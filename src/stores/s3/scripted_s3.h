@@ -177,6 +177,8 @@ class World {
     if (thrown) std::rethrow_exception(thrown);
     return *std::move(value);
   }
+  // The same, but answers false when nothing will ever happen.
+  bool advance_or_stop();
   // Runs what can run, else lets time pass. Fails the test when nothing will ever happen.
   void step();
 

@@ -265,13 +265,15 @@ fetch::ClientOptions client_options() {
 
 World::World() : http(loop.get_executor(), &clock, &net, client_options()) {}
 
-void World::step() {
+bool World::advance_or_stop() {
   loop.restart();
-  if (loop.poll() > 0) return;
-  if (!clock.advance()) {
-    ADD_FAILURE() << "nothing will ever happen";
-    std::abort();
-  }
+  return loop.poll() > 0 || clock.advance();
+}
+
+void World::step() {
+  if (advance_or_stop()) return;
+  ADD_FAILURE() << "nothing will ever happen";
+  std::abort();
 }
 
 S3Options World::options(std::string preset) const {
