@@ -404,13 +404,13 @@ def main():
 
     done = []
     plain, e2e = python_suites(trouble.get("release"))
-    quick = check_suites() + plain
+    quick = check_suites()
     if kind_wanted("unit/"):
         quick += unit_suites("asan", "unit", trouble.get("asan"))
     if kind_wanted("tsan/"):
         quick += unit_suites("tsan", "tsan", trouble.get("tsan"), TSAN_MODULES)
-    for group, jobs in ((quick, options.jobs), (e2e, 1)):
-        # End-to-end suites use all cores themselves and watch the clock.
+    for group, jobs in ((quick, options.jobs), (plain + e2e, 1)):
+        # Suites in Python use all cores themselves and watch the clock.
         group = [s for s in group if wanted(s.name) or isinstance(s, Missing)]
         run_all(group, jobs)
         done += group
