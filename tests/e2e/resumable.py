@@ -127,7 +127,8 @@ class ResumableUpload:
             return answer
         if answer.status == 404 and self.acknowledged == 0:
             return answer  # nothing was ever acknowledged: begin again
-        if answer.status in (408, 409, 429) or answer.status >= 500:
+        # 502 is the one 5xx that says it is over (docs/protocols/put308.md).
+        if answer.status in (408, 409, 429) or (answer.status >= 500 and answer.status != 502):
             self.stats.refusals += 1
             wait = answer.get("retry-after")
             if answer.status in (429, 503) and wait is None:

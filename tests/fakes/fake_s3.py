@@ -468,6 +468,11 @@ class Exchange:
         if not self.keep_alive:
             headers.append(("Connection", "close"))
         self.connection.send_head(answer.status, headers, self.server.now())
+        if self.fault is not None and self.fault.get("cut_answer") is not None:
+            self.connection.send(answer.body[:int(self.fault.get("cut_answer"))])
+            time.sleep(0.05)  # a reset at once would overtake what was just sent
+            self.connection.reset()
+            raise Closed("injected cut")
         if self.request.method != "HEAD" and answer.status != 204:
             if answer.pieces is not None:
                 for piece in answer.pieces:

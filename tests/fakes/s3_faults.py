@@ -13,6 +13,8 @@ What it does (all fields optional):
     corrupt     true: one byte of the body is flipped on arrival
     lifecycle_abort  true: the multipart upload vanishes first, as by a bucket's lifecycle rule
     wrong_etag  true: the answer shows an ETag that is not the recorded one; "": an empty one
+    cut_answer  n: of the answer, whatever it is, only the head and n bytes of the body are sent,
+                then the connection is reset
     at          where `do` happens: "head" (before the body), "mid" (after mid_bytes, default half),
                 "body" (after it, before the effect; the default), "done" (after the effect)
     do          "answer" (status, code, message, headers, body), "close" (orderly), "rst", "stall"
@@ -31,7 +33,7 @@ import time
 
 FIELDS = {
     "op", "part", "key", "key_prefix", "nth", "count", "seconds", "delay_head", "delay_body",
-    "delay_answer", "rate", "corrupt", "lifecycle_abort", "wrong_etag", "at", "mid_bytes", "do",
+    "delay_answer", "rate", "corrupt", "lifecycle_abort", "wrong_etag", "cut_answer", "at", "mid_bytes", "do",
     "status", "code", "message", "headers", "body", "stall", "white_space", "inside", "result",
     "effect",
 }

@@ -311,6 +311,13 @@ class Faults(FakeTest):
         self.assertEqual(self.fake.keys(), [])
         self.assertEqual(self.fake.requests(op="PutObject")[-1]["size"], 1000)
 
+    def test_answer_cut_short(self):
+        upload, parts, _ = self.two_parts()
+        self.fake.fault("CompleteMultipartUpload", cut_answer=20)
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            self.s3.complete("k", upload, parts)
+        self.assertEqual(self.fake.keys(), ["k"])
+
     def test_slow_completion(self):
         for result, effect, stored in (("ok", True, True), ("error", True, False),
                                        ("cut", True, True), ("cut", False, False),
