@@ -1,284 +1,22 @@
 #include "config/keys.h"
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <limits>
-#include <optional>
 #include <utility>
 
-#include "base/text.h"
-#include "base/units.h"
 #include "config/address.h"
-#include "config/quantity.h"
+#include "config/key_kinds.h"
+#include "config/value_checks.h"
 #include "wire/checksum.h"
 
 namespace sluice::config {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kKiB = 1ULL << 10;
 constexpr std::uint64_t kMiB = 1ULL << 20;
 constexpr std::uint64_t kGiB = 1ULL << 30;
 constexpr std::uint64_t kTiB = 1ULL << 40;
-
-auto wrong(std::string what) {
-  return fail(Errc::kInvalidArgument, std::move(what));
-}
-
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> items;
-  while (!trim(text).empty()) {
-    const std::size_t comma = text.find(',');
-    const std::string_view item = trim(text.substr(0, comma));
-    if (!item.empty()) items.emplace_back(item);
-    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-  }
-  return items;
-}
-
-std::string join(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : ",") + item;
-  return text;
-}
-
-// --- kinds of values: `field` maps a Draft to the place of the value
-
-template <class Field>
-auto at(Field field, const Draft& draft) {
-  Draft copy = draft;
-  return field(copy);
-}
-
-template <class Field>
-Key text_key(std::string name, Field field, std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kText;
-  key.help = std::move(help);
-  key.set = [field](Draft& draft, const std::string& text) -> Result<Ok> {
-    field(draft) = text;
-    return Ok{};
-  };
-  key.show = [field](const Draft& draft) -> std::string { return at(field, draft); };
-  return key;
-}
-
-template <class Field>
-Key secret_key(std::string name, Field field, std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kText;
-  key.help = std::move(help);
-  key.secret = true;
-  key.set = [field](Draft& draft, const std::string& text) -> Result<Ok> {
-    auto& place = field(draft);
-    place = std::remove_cvref_t<decltype(place)>(text);
-    return Ok{};
-  };
-  key.show = [field](const Draft& draft) -> std::string {
-    return at(field, draft).empty() ? "" : "***";
-  };
-  return key;
-}
-
-template <class Field>
-Key size_key(std::string name, Field field, std::uint64_t min, std::uint64_t max,
-             std::uint64_t multiple, std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kSize;
-  key.help = std::move(help);
-  key.legal = format_size(min) + " to " + format_size(max);
-  if (multiple > 1) key.legal += ", multiple of " + format_size(multiple);
-  key.set = [=](Draft& draft, const std::string& text) -> Result<Ok> {
-    SLUICE_TRY(const std::uint64_t value, parse_size(text));
-    if (value < min || value > max) {
-      return wrong(text + " is out of range (" + format_size(min) + " to " + format_size(max) +
-                   ")");
-    }
-    if (value % multiple != 0) {
-      return wrong(text + " is not a multiple of " + format_size(multiple) + "; the nearest are " +
-                   format_size(value - value % multiple) + " and " +
-                   format_size(value - value % multiple + multiple));
-    }
-    auto& place = field(draft);
-    place = std::remove_cvref_t<decltype(place)>(value);
-    return Ok{};
-  };
-  key.show = [field](const Draft& draft) {
-    const auto value = at(field, draft);
-    if constexpr (std::is_same_v<decltype(value), const ByteCount>) {
-      return format_size(value.value());
-    } else {
-      return format_size(value);
-    }
-  };
-  return key;
-}
-
-template <class Field>
-Key duration_key(std::string name, Field field, milliseconds min, milliseconds max,
-                 std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kDuration;
-  key.help = std::move(help);
-  key.legal = format_duration(min) + " to " + format_duration(max);
-  key.set = [=](Draft& draft, const std::string& text) -> Result<Ok> {
-    SLUICE_TRY(const milliseconds value, parse_duration(text));
-    if (value < min || value > max) {
-      return wrong(text + " is out of range (" + format_duration(min) + " to " +
-                   format_duration(max) + ")");
-    }
-    auto& place = field(draft);
-    using Place = std::remove_cvref_t<decltype(place)>;
-    place = std::chrono::duration_cast<Place>(value);
-    if (place != value) return wrong(text + " is not a whole number of seconds");
-    return Ok{};
-  };
-  key.show = [field](const Draft& draft) {
-    return format_duration(std::chrono::duration_cast<milliseconds>(at(field, draft)));
-  };
-  return key;
-}
-
-template <class Field>
-Key integer_key(std::string name, Field field, std::uint64_t min, std::uint64_t max,
-                std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kInteger;
-  key.help = std::move(help);
-  key.legal = std::to_string(min) + " to " + std::to_string(max);
-  key.set = [=](Draft& draft, const std::string& text) -> Result<Ok> {
-    const auto value = parse_decimal(trim(text));
-    if (!value) return wrong("\"" + text + "\" is not a whole number");
-    if (*value < min || *value > max) {
-      return wrong(text + " is out of range (" + std::to_string(min) + " to " +
-                   std::to_string(max) + ")");
-    }
-    auto& place = field(draft);
-    place = static_cast<std::remove_cvref_t<decltype(place)>>(*value);
-    return Ok{};
-  };
-  key.show = [field](const Draft& draft) { return std::to_string(at(field, draft)); };
-  return key;
-}
-
-template <class Field>
-Key real_key(std::string name, Field field, double min, double max, std::string help) {
-  const auto format = [](double value) {
-    char buffer[32];
-    const int n = std::snprintf(buffer, sizeof buffer, "%g", value);
-    return std::string(buffer, static_cast<std::size_t>(n));
-  };
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kReal;
-  key.help = std::move(help);
-  key.legal = format(min) + " to " + format(max);
-  key.set = [=](Draft& draft, const std::string& text) -> Result<Ok> {
-    char* end = nullptr;
-    const std::string digits(trim(text));
-    const double value = std::strtod(digits.c_str(), &end);
-    if (digits.empty() || *end != '\0' || !std::isfinite(value)) {
-      return wrong("\"" + text + "\" is not a number");
-    }
-    if (value < min || value > max) {
-      return wrong(text + " is out of range (" + format(min) + " to " + format(max) + ")");
-    }
-    field(draft) = value;
-    return Ok{};
-  };
-  key.show = [=](const Draft& draft) { return format(at(field, draft)); };
-  return key;
-}
-
-Result<bool> parse_bool(const std::string& text) {
-  if (text == "true") return true;
-  if (text == "false") return false;
-  return wrong("\"" + text + "\" is neither true nor false");
-}
-
-// Also for std::optional<bool>: not set means "as the preset says".
-template <class Field>
-Key bool_key(std::string name, Field field, std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kBool;
-  key.help = std::move(help);
-  key.legal = "true or false";
-  key.set = [field](Draft& draft, const std::string& text) -> Result<Ok> {
-    SLUICE_TRY(field(draft), parse_bool(text));
-    return Ok{};
-  };
-  key.show = [field](const Draft& draft) -> std::string {
-    const auto value = at(field, draft);
-    if constexpr (std::is_same_v<decltype(value), const bool>) {
-      return value ? "true" : "false";
-    } else {
-      if (!value) return "";
-      return *value ? "true" : "false";
-    }
-  };
-  return key;
-}
-
-template <class Value>
-using Choices = std::vector<std::pair<std::string, Value>>;
-
-template <class Value, class Field>
-Key choice_key(std::string name, Field field, Choices<Value> choices, std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kChoice;
-  key.help = std::move(help);
-  for (const auto& choice : choices) {
-    key.legal += (key.legal.empty() ? "" : ", ") + choice.first;
-  }
-  key.set = [field, choices, legal = key.legal](Draft& draft,
-                                                const std::string& text) -> Result<Ok> {
-    for (const auto& [word, value] : choices) {
-      if (word != text) continue;
-      field(draft) = value;
-      return Ok{};
-    }
-    return wrong("\"" + text + "\" is not possible; choose one of " + legal);
-  };
-  key.show = [field, choices](const Draft& draft) -> std::string {
-    const auto value = at(field, draft);
-    for (const auto& choice : choices) {
-      if (value == choice.second) return choice.first;
-    }
-    return "";
-  };
-  return key;
-}
-
-template <class Field>
-Key list_key(std::string name, Field field, std::function<Result<Ok>(const std::string&)> check,
-             std::string help) {
-  Key key;
-  key.name = std::move(name);
-  key.type = ValueType::kList;
-  key.help = std::move(help);
-  key.set = [field, check](Draft& draft, const std::string& text) -> Result<Ok> {
-    std::vector<std::string> items = split_list(text);
-    for (const std::string& item : items) {
-      SLUICE_TRY_OK(check(item));
-    }
-    field(draft) = std::move(items);
-    return Ok{};
-  };
-  key.show = [field](const Draft& draft) { return join(at(field, draft)); };
-  return key;
-}
 
 // --- keys with a syntax of their own
 
@@ -318,94 +56,33 @@ Key checksum_key(std::string help) {
   return key;
 }
 
-Result<Ok> check_origin(const std::string& origin) {
-  if (origin == "*" || origin == "null") return Ok{};
-  const std::size_t scheme = origin.find("://");
-  if (scheme == std::string::npos || origin.find('/', scheme + 3) != std::string::npos ||
-      scheme + 3 == origin.size() || origin.find_first_of(" \t*") != std::string::npos) {
-    return wrong("\"" + origin +
-                 "\" is not an origin; write for example https://app.example (scheme and host, no "
-                 "path), or * for all");
-  }
-  return Ok{};
-}
-
-Result<Ok> check_header_name(const std::string& name) {
-  const bool token = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-  if (token) return Ok{};
-  return wrong("\"" + name + "\" is not the name of a header");
-}
-
-Result<Ok> set_routes(Draft& draft, const std::string& text) {
-  std::vector<http::HttpOptions::Route> routes;
-  for (const std::string& item : split_list(text)) {
-    const std::size_t equals = item.find('=');
-    http::HttpOptions::Route route;
-    route.prefix = item.substr(0, equals);
-    const std::string dialect = equals == std::string::npos ? "default" : item.substr(equals + 1);
-    if (route.prefix.size() < 2 || !route.prefix.starts_with('/') || !route.prefix.ends_with('/')) {
-      return wrong("route prefix \"" + route.prefix +
-                   "\" must begin and end with / and have something between");
-    }
-    if (dialect != "default" && dialect != "vimeo") {
-      return wrong("dialect \"" + dialect + "\" is not known; choose default or vimeo");
-    }
-    route.vimeo = dialect == "vimeo";
-    for (const auto& other : routes) {
-      if (other.prefix == route.prefix) {
-        return wrong("route prefix \"" + route.prefix + "\" is given twice");
-      }
-    }
-    routes.push_back(std::move(route));
-  }
-  if (routes.empty()) return wrong("at least one route is needed");
-  draft.options.http.routes = std::move(routes);
-  return Ok{};
-}
-
 Key route_key(std::string help) {
   Key key;
   key.name = "route";
   key.type = ValueType::kRoutes;
   key.help = std::move(help);
   key.legal = "PREFIX=DIALECT,…; dialect default or vimeo";
-  key.set = set_routes;
-  key.show = [](const Draft& draft) {
-    std::vector<std::string> items;
-    for (const auto& route : draft.options.http.routes) {
-      items.push_back(route.prefix + "=" + (route.vimeo ? "vimeo" : "default"));
-    }
-    return join(items);
+  key.set = [](Draft& draft, const std::string& text) -> Result<Ok> {
+    SLUICE_TRY(draft.options.http.routes, parse_routes(text));
+    return Ok{};
   };
+  key.show = [](const Draft& draft) { return format_routes(draft.options.http.routes); };
   return key;
 }
 
-// Checks that a URL is one, at the place where it stands; the parts are built at the end, when all
-// keys are known.
-Result<Ok> set_auth_url(Draft& draft, const std::string& text) {
-  std::string_view rest = text;
-  if (rest.starts_with("http://")) {
-    rest.remove_prefix(7);
-  } else if (rest.starts_with("https://")) {
-    rest.remove_prefix(8);
-  } else {
-    return wrong("\"" + text + "\" must begin with http:// or https://");
-  }
-  const std::string_view host = rest.substr(0, rest.find_first_of("/?#"));
-  if (host.empty() || host.find_first_of(" \t\"<>\\^`{|}") != std::string_view::npos) {
-    return wrong("\"" + text + "\" has no host");
-  }
-  if (host.find('@') != std::string_view::npos) {
-    return wrong("credentials do not belong into auth_url");
-  }
-  if (rest.find_first_of(" \t#") != std::string_view::npos) {
-    return wrong("\"" + text + "\" has a blank or a fragment");
-  }
-  draft.options.auth.url = text;
-  return Ok{};
+Key auth_url_key(std::string help) {
+  Key key;
+  key.name = "auth_url";
+  key.type = ValueType::kText;
+  key.help = std::move(help);
+  key.legal = "http:// or https://";
+  key.set = [](Draft& draft, const std::string& text) -> Result<Ok> {
+    SLUICE_TRY_OK(check_auth_url(text));
+    draft.options.auth.url = text;
+    return Ok{};
+  };
+  key.show = [](const Draft& draft) { return draft.options.auth.url; };
+  return key;
 }
 
 // The place of a field inside a Draft.
@@ -475,11 +152,7 @@ std::vector<Key> make_keys() {
       {{"none", AuthOptions::Mode::kNone}, {"forward", AuthOptions::Mode::kForward}},
       "Who may upload. It must be chosen: `forward` asks `auth_url`; `none` lets everybody in and "
       "is refused on an address that others can reach."));
-  Key auth_url = text_key("auth_url", SLUICE_FIELD(options.auth.url),
-                          "The application's URL that is asked before an upload (`forward`).");
-  auth_url.set = set_auth_url;
-  auth_url.legal = "http:// or https://";
-  add(std::move(auth_url));
+  add(auth_url_key("The application's URL that is asked before an upload (`forward`)."));
   add(duration_key("auth_timeout", SLUICE_FIELD(options.auth.timeout), milliseconds(100),
                    seconds(60), "Time for one answer of the application."));
   add(list_key("auth_headers", SLUICE_FIELD(options.auth.forward_headers), check_header_name,
@@ -491,7 +164,7 @@ std::vector<Key> make_keys() {
   section = "Uploads";
   add(size_key("memory_budget", SLUICE_FIELD(options.engine.memory_budget), 4 * kMiB, 16 * kTiB, 1,
                "Upload bytes in memory, all uploads together. Too small: clients wait and tails "
-               "are parked in the store more often. Memory of the process is this and about 64 KiB "
+               "are parked in the store more often. The process needs this and some tens of KiB "
                "per connection."));
   add(size_key("part_size", SLUICE_FIELD(options.engine.part_size), 256 * kKiB, 5 * kGiB,
                256 * kKiB,
