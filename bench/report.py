@@ -123,6 +123,7 @@ What a gateway costs: the same bytes from the same client to the same store, thr
 | haproxy | {what["haproxy"]} |
 | sluice | {what["sluice"]} |
 | sluice's settings | {", ".join(f"`{s}`" for s in bench.settings) or "defaults"} |
+| load average | {bench.load[0]:.1f} at the beginning, {bench.load[-1]:.1f} at the end |
 | runs | {bench.rounds} of each, interleaved; every run with a freshly started gateway |
 
 **Method.** Client, gateway and store talk over loopback TCP. The client (`sluice_blast`) sends from memory by PUT; the
@@ -134,7 +135,8 @@ in parentheses. Every run was counted only if the store held exactly the bytes t
 **Reading it.** nginx and haproxy pass one PUT on and forget each byte at once: if the connection to the store breaks,
 the client begins again. Sluice sends parts of 8 MiB, keeps them until the store has confirmed them, checksums every
 byte and writes its state to SQLite before it acknowledges. On loopback the sender is charged for the receiver's
-work, and processors differ: compare within a table only. "x nginx" is the cost relative to nginx with its default
+work, and processors differ: compare within a table only. A load average well above the two or three processes of the
+benchmark means that others used the machine: throughput suffers much, CPU seconds somewhat. "x nginx" is the cost relative to nginx with its default
 buffer, "x nginx-1m" relative to nginx with the buffer that made it cheapest.
 """
     for title, results in workloads.items():

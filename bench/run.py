@@ -41,6 +41,7 @@ class Bench:
     gateway_cpus: set
     other_cpus: set
     settings: list  # of sluice, KEY=VALUE
+    load: list      # load averages of the machine, at the beginning and at the end
 
 
 def one_run(bench, sink, kind, size, parallel, serial):
@@ -110,7 +111,7 @@ def parse(argv):
 
 def main(argv):
     options = parse(argv)
-    build = pathlib.Path(options.build) if options.build else build_programs()
+    build = pathlib.Path(options.build).resolve() if options.build else build_programs()
     cpus = sorted(os.sched_getaffinity(0))
     pin = not options.no_pin and len(cpus) > 1
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as directory:
@@ -118,7 +119,8 @@ def main(argv):
                       blast=str(build / "bench/sluice_blast"), directory=directory,
                       rounds=options.rounds, threads=1 if pin else len(cpus),
                       gateway_cpus={cpus[0]} if pin else set(),
-                      other_cpus=set(cpus[1:]) if pin else set(), settings=options.set)
+                      other_cpus=set(cpus[1:]) if pin else set(), settings=options.set,
+                      load=[os.getloadavg()[0]])
         needed = [bench.sink, bench.blast] + ([bench.sluice] if "sluice" in options.targets else [])
         for path in needed:
             if not os.access(path, os.X_OK):
@@ -136,6 +138,7 @@ def main(argv):
         except programs.Broken as error:
             print(f"broken: {error}", file=sys.stderr)
             return 1
+        bench.load.append(os.getloadavg()[0])
         for title, results in workloads.items():
             print(f"\n{title}\n{report.table(results, False)}")
         if options.output != "-":
