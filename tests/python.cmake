@@ -9,8 +9,8 @@ foreach(name IN ITEMS fakes.test_fake_s3 tools.test_fault_proxy)
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endforeach()
 
-foreach(suite IN ITEMS put308_rows http_front auth tls operation store_faults no_disk kill9 cuts
-    sizes_ceph)
+foreach(suite IN ITEMS put308_rows http_front auth tls operation store_faults crowd no_disk kill9
+    cuts sizes_ceph)
   add_test(NAME e2e.${suite} CONFIGURATIONS e2e
     COMMAND ${SLUICE_PYTHON} -m unittest e2e.test_${suite}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})

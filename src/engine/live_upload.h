@@ -233,6 +233,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool state_moving_ = false;
   // A former process was completing: look for the object before anything is asked of the store.
   bool look_first_ = false;
+  // How often the store refused a part list in which it shows nothing wrong.
+  int odd_refusals_ = 0;
 
   friend class Registry;
   friend class Use;

@@ -16,6 +16,9 @@ namespace {
 constexpr Duration kRetryFirst = std::chrono::milliseconds(500);
 constexpr Duration kRetryMax = std::chrono::seconds(10);
 
+// A store that refuses a part list equal to its own is asked again this often.
+constexpr int kOddRefusalsMax = 5;
+
 bool transient(Errc code) noexcept {
   return code == Errc::kUnavailable || code == Errc::kThrottled ||
          code == Errc::kOutcomeUnknown || code == Errc::kTimedOut || code == Errc::kDisconnected ||
@@ -232,6 +235,10 @@ Task<Result<ObjectInfo>> LiveUpload::complete_multipart() {
         });
       });
       if (!same) co_return fail(Errc::kCorrupt, "the store lost or changed a recorded part");
+      // Everything is there as we recorded it: the refusal may pass.
+      if (++odd_refusals_ <= kOddRefusalsMax) {
+        co_return fail(Errc::kOutcomeUnknown, "the store refused a part list that fits its own");
+      }
     }
     co_return done;
   }

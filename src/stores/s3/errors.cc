@@ -71,8 +71,9 @@ Errc by_status(const Refusal& refusal) noexcept {
     case 507:
       return Errc::kUnavailable;
     case 404:
-      // Without a Code, only HEAD's 404 is S3's word; elsewhere it is some proxy's.
-      return refusal.operation == Operation::kHeadObject ? Errc::kNotFound : Errc::kRejected;
+      // Without a Code, only HEAD's 404 is S3's word; elsewhere it is some proxy's, or the rest of
+      // an answer that was lost: ask again.
+      return refusal.operation == Operation::kHeadObject ? Errc::kNotFound : transient(refusal);
     case 412:
       return Errc::kConflict;
     case 413:

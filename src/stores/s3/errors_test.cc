@@ -67,7 +67,7 @@ const Row kRows[] = {
     {kList, 404, "NoSuchKey", Errc::kNotFound},  // Ceph
     {kHead, 404, "", Errc::kNotFound},
     {kPart, 404, "NoSuchBucket", Errc::kRejected},
-    {kPart, 404, "", Errc::kRejected},  // not S3's word
+    {kPart, 404, "", Errc::kOutcomeUnknown},  // a proxy's word, or the rest of a lost answer
     // damaged on the way (S-26)
     {kPart, 400, "BadDigest", Errc::kCorrupt},
     {kPart, 400, "XAmzContentSHA256Mismatch", Errc::kCorrupt},

@@ -103,6 +103,11 @@ Task<Result<std::unique_ptr<fetch::Response>>> Requester::send(std::shared_ptr<c
     if (is_success(refused->status())) co_return std::move(*response);
 
     auto body = co_await read_all(refused, kErrorBytesMax, deadline);
+    if (!body && body.error().code() != Errc::kTooLarge) {
+      // The status alone is not the store's word: what it meant was cut off.
+      fresh_wanted_ = std::min(fresh_wanted_ + 1, kFreshMax);
+      co_return fail(to_error(call->operation, body.error()));
+    }
     const std::string text = body.value_or(std::string());
     const Refusal refusal = make_refusal(call->operation, refused->status(), refused->headers(),
                                          text, (*credentials)->temporary());
