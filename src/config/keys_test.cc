@@ -13,7 +13,9 @@ TEST(Keys, NamesAndVariablesAreUnique) {
   for (const Key& key : keys()) {
     EXPECT_TRUE(names.insert(key.name).second) << key.name;
     EXPECT_TRUE(variables.insert(env_name(key.name)).second) << key.name;
-    if (key.secret) EXPECT_TRUE(variables.insert(env_name(key.name) + "_FILE").second) << key.name;
+    if (key.secret) {
+      EXPECT_TRUE(variables.insert(env_name(key.name) + "_FILE").second) << key.name;
+    }
     EXPECT_FALSE(key.help.empty()) << key.name;
     EXPECT_FALSE(key.section.empty()) << key.name;
   }

@@ -218,6 +218,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   std::deque<PartNumber> ready_;      // full, waiting for a place in flight
   std::uint32_t in_flight_ = 0;
   bool creating_multipart_ = false;
+  std::optional<Error> multipart_error_;  // of the last attempt: for those who waited for it
   std::optional<Error> store_error_;  // why the last ship or park failed; cleared by the next admit
 
   std::optional<Writer> writer_;

@@ -149,16 +149,19 @@ Task<Result<Ok>> LiveUpload::ship_part(PartNumber number) {
 }
 
 Task<Result<Ok>> LiveUpload::ensure_multipart() {
+  const bool waited = creating_multipart_;
   while (creating_multipart_) {
     const Signal::Seen seen = changed_.seen();
     if (!creating_multipart_) break;
     co_await changed_.wait(seen);
   }
   if (row_.multipart) co_return Ok{};
+  if (waited && multipart_error_) co_return fail(*multipart_error_);
   if (poisoned_ || row_.state != UploadState::kOpen) {
     co_return fail(Errc::kCancelled, "the upload is not open any more");
   }
   creating_multipart_ = true;
+  multipart_error_.reset();
   const Deadline deadline = store_deadline(ByteCount());
   Result<MultipartId> made = co_await services_->store->create_multipart(spec(), deadline);
   Result<Ok> recorded = fail(Errc::kUnavailable, "not created");
@@ -170,8 +173,12 @@ Task<Result<Ok>> LiveUpload::ensure_multipart() {
   creating_multipart_ = false;
   if (made && recorded) row_.multipart = *made;
   changed_.notify_all();
-  if (!made) co_return fail(made.error());
+  if (!made) {
+    multipart_error_ = made.error();
+    co_return fail(made.error());
+  }
   if (!recorded) {
+    multipart_error_ = recorded.error();
     const Error error = recorded.error();
     if (error.code() != Errc::kOutcomeUnknown) {
       // Nobody would ever find it by its id again. Where the record may have got through it must

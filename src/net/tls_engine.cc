@@ -105,8 +105,13 @@ Result<std::unique_ptr<TlsEngine>> TlsEngine::client(ssl_ctx_st* context, const 
   // A final dot makes a name absolute for DNS; certificates and SNI do without.
   const std::string name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (name.empty() || SSL_set1_host(ssl, name.c_str()) != 1 ||
-      SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) {
+  // What the macro SSL_set_tlsext_host_name() says, without its old-style cast.
+  std::string server_name = name;
+  const auto set_server_name = [&] {
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    server_name.data());
+  };
+  if (name.empty() || SSL_set1_host(ssl, name.c_str()) != 1 || set_server_name() != 1) {
     return fail(Errc::kInvalidArgument, "cannot verify host name " + host);
   }
   return made;

@@ -185,7 +185,9 @@ TEST_P(StoreContract, WholeObjectsComeBack) {
   EXPECT_EQ(seen->etag, info->etag);
   EXPECT_EQ(seen->size, ByteCount(3000));
   EXPECT_EQ(seen->token, UploadToken("token-1"));
-  if (seen->checksum) EXPECT_EQ(*seen->checksum, sum(bytes));
+  if (seen->checksum) {
+    EXPECT_EQ(*seen->checksum, sum(bytes));
+  }
   const auto middle = run(
       store->get(key("dir/object"), ByteRange(ByteOffset(10), ByteOffset(20)), Deadline::never()));
   ASSERT_TRUE(middle) << middle.error().detail();
@@ -316,7 +318,9 @@ TEST_P(StoreContract, PartsInAnyOrder) {
   ASSERT_TRUE(first && second && third);
   EXPECT_EQ(second->number, PartNumber(2));
   EXPECT_EQ(second->size, ByteCount(part_bytes));
-  if (second->checksum) EXPECT_EQ(*second->checksum, sum(whole.substr(part_bytes, part_bytes)));
+  if (second->checksum) {
+    EXPECT_EQ(*second->checksum, sum(whole.substr(part_bytes, part_bytes)));
+  }
 
   const auto listed = parts("big/object", id);
   ASSERT_TRUE(listed) << listed.error().detail();
@@ -334,7 +338,9 @@ TEST_P(StoreContract, PartsInAnyOrder) {
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->token, UploadToken("token-1"));
   EXPECT_EQ(seen->etag, info->etag);
-  if (seen->checksum) EXPECT_EQ(*seen->checksum, sum(whole));
+  if (seen->checksum) {
+    EXPECT_EQ(*seen->checksum, sum(whole));
+  }
   remove("big/object").value();
 }
 
@@ -375,7 +381,9 @@ TEST_P(StoreContract, CompletingTwiceIsVisibleAsNotFound) {
   ASSERT_TRUE(complete("twice", id, {*part}, "bytes"));
   // A second call may still be answered with the first one's success; it must not harm.
   const auto second = complete("twice", id, {*part}, "bytes");
-  if (!second) EXPECT_EQ(code(second), "not found");
+  if (!second) {
+    EXPECT_EQ(code(second), "not found");
+  }
   EXPECT_EQ(stat("twice")->token, UploadToken("token-1"));
   EXPECT_EQ(content("twice"), "bytes");
   EXPECT_EQ(code(put_part("twice", id, 2, "more")), "not found");
@@ -556,7 +564,9 @@ TEST_P(StoreContract, SettlingKeepsTheObject) {
   ASSERT_TRUE(run(store->settle(spec("settled"), Deadline::never())));
   ASSERT_TRUE(run(store->settle(spec("settled"), Deadline::never())));  // idempotent
   EXPECT_EQ(content("settled"), "bytes");
-  if (subject_->keeps_token()) EXPECT_EQ(stat("settled")->token, UploadToken("token-1"));
+  if (subject_->keeps_token()) {
+    EXPECT_EQ(stat("settled")->token, UploadToken("token-1"));
+  }
   remove("settled").value();
 }
 

@@ -42,8 +42,8 @@ using Named = std::pair<std::string, StoreFactory>;
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContract,
                          testing::Values(Named("Memory", make<InMemory>),
                                          Named("Local", make<InDirectory>)),
-                         [](const testing::TestParamInfo<Named>& info) {
-                           return info.param.first;
+                         [](const testing::TestParamInfo<Named>& named) {
+                           return named.param.first;
                          });
 
 }  // namespace
