@@ -4,7 +4,7 @@ PYTHON := /usr/bin/python3
 JOBS := $(shell nproc)
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test test-stores bench lint format docs clean
+.PHONY: help run build test test-thorough test-stores bench lint format docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -23,6 +23,10 @@ build: ## build the program into build/sluice
 test: ## build and run every test; the last line counts them
 	@tools/install-deps.sh build test
 	@$(PYTHON) tools/run_tests.py
+
+test-thorough: ## the same, with ThreadSanitizer, and end to end with AddressSanitizer
+	@tools/install-deps.sh build test
+	@$(PYTHON) tools/run_tests.py --thorough
 
 test-stores: ## only what talks to a real S3 server: Ceph RGW, or SLUICE_TEST_S3
 	@tools/install-deps.sh build test

@@ -4,6 +4,7 @@
     run_tests.py                    everything: builds, checks, unit tests, end-to-end suites
     run_tests.py --only REGEX       suites whose name matches (see --list)
     run_tests.py --skip REGEX       all others
+    run_tests.py --thorough         also under ThreadSanitizer, and end to end with ASan
     run_tests.py --no-build         with what is built already
     run_tests.py --list             names of the suites
     run_tests.py --jobs N           compilers and unit tests at once (default: one per core)
@@ -44,6 +45,9 @@ E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_fau
 # Suites that are run a second time with the sanitized program: g++ 12 is known to miscompile
 # coroutines, and only AddressSanitizer sees it.
 E2E_SANITIZED = ["put308_rows", "http_front", "auth", "operation"]
+
+# Kinds of suites that are run only when asked for: they double the time.
+THOROUGH = ("tsan/", "asan-e2e/")
 
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1",
@@ -398,19 +402,23 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=re.compile)
     parser.add_argument("--skip", type=re.compile)
+    parser.add_argument("--thorough", action="store_true")
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     options = parser.parse_args()
 
+    def left_for_thorough(name):
+        return not options.thorough and options.only is None and name.startswith(THOROUGH)
+
     def wanted(name):
-        return ((options.only is None or options.only.search(name)) and
-                (options.skip is None or not options.skip.search(name)))
+        return (not left_for_thorough(name) and ((options.only is None or options.only.search(name)) and
+                (options.skip is None or not options.skip.search(name))))
 
     def kind_wanted(prefix):
         """Whether any suite with this prefix can be wanted: spares needless builds."""
         if options.only is None:
-            return True
+            return not left_for_thorough(prefix)
         return any(options.only.search(n) for n in names if n.startswith(prefix))
 
     modules = sorted(p.name for p in (ROOT / "src").iterdir() if list(p.rglob("*_test.cc")))

@@ -623,7 +623,8 @@ TEST_F(ConnectionTest, AnInterruptedRequestIsAnsweredAndClosed) {
 TEST_F(ConnectionTest, AnInterruptAtTheLastMomentDoesNotHitTheNextRequest) {
   handler_.wait = true;
   auto client = connect();
-  client->send(put(5) + "hello");
+  client->send(put(5));
+  client->send("hello");
   ASSERT_NE(handler_.body, nullptr);
   // The handler's end is queued before what interrupt() posts: by the time that runs, the
   // connection waits for its next request.
