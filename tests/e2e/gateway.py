@@ -215,6 +215,20 @@ class Gateway:
         return values
 
     def received(self):
-        """Body bytes read since the start."""
+        """Body bytes read since the start; those of running requests are counted a little later."""
         return sum(v for k, v in self.metrics().items()
                    if k.startswith("sluice_upload_received_bytes_total"))
+
+    def unread(self):
+        """Bytes that clients have sent and that still lie in the kernel, on either side."""
+        waiting = 0
+        with open("/proc/net/tcp") as file:
+            for line in list(file)[1:]:
+                fields = line.split()
+                local, remote = (int(a.rpartition(":")[2], 16) for a in fields[1:3])
+                sending, receiving = (int(q, 16) for q in fields[4].split(":"))
+                if fields[3] == "01" and local == self.port:
+                    waiting += receiving
+                if fields[3] == "01" and remote == self.port:
+                    waiting += sending
+        return waiting

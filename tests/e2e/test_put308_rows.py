@@ -748,8 +748,9 @@ class OwnGateway(E2ETest):
             answer = connection.read_response()
         self.assertEqual(answer.status, 503, answer)
         self.assertTrue(answer.get("retry-after").isdigit(), answer)
+        # With the last byte here, "come back" is as good as the range; it must name the range too.
         answer = gateway.query("down", data.size)
-        self.assertEqual(answer.status, 308, answer)
+        self.assertIn(answer.status, (308, 503), answer)
         self.assertGreaterEqual(answer.stored, 10 * MIB)
         store.fake.clear_faults()
         put_resumable(gateway.port, "down", data, deadline=60)
