@@ -125,7 +125,8 @@ Task<void> LiveUpload::drive_completion(std::shared_ptr<LiveUpload> self) {
         const Result<Ok> open = co_await up->reopen();
         static_cast<void>(open);
       } else {
-        const Result<Ok> begun = co_await up->begin_abort(lost ? "lost" : "failed");
+        std::string reason = lost ? "lost" : "failed";
+        const Result<Ok> begun = co_await up->begin_abort(std::move(reason));
         static_cast<void>(begun);
       }
       break;

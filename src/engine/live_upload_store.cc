@@ -106,7 +106,8 @@ Task<void> LiveUpload::ship(PartNumber number) {
       // aborted it. Nothing can be added any more, and we say so.
       services_->log->error("upload ended by the store",
                             {{"upload_id", id_.str()}, {"error", error.detail()}});
-      const Result<Ok> begun = co_await begin_abort(lost ? "lost" : "failed");
+      std::string reason = lost ? "lost" : "failed";
+      const Result<Ok> begun = co_await begin_abort(std::move(reason));
       static_cast<void>(begun);  // a failed commit has poisoned this object already
     } else {
       store_failed(error);
