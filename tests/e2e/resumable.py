@@ -35,7 +35,7 @@ class ResumableUpload:
     """`connect()` gives a new Connection (perhaps through a fault proxy). It may raise OSError."""
 
     def __init__(self, connect, name, data, headers=(), prefix="/upload/", deadline=120,
-                 patience=2.0, chunk=None, announce_total=True, seed=0, on_break=None):
+                 patience=2.0, chunk=None, announce_total=True, seed=0, on_break=None, resume=False):
         self.connect = connect
         self.name = name
         self.data = data
@@ -46,6 +46,7 @@ class ResumableUpload:
         self.chunk = chunk        # bytes of one request; None: all that is missing
         self.announce_total = announce_total
         self.on_break = on_break  # called after each broken connection
+        self.resume = resume      # asks before it sends: somebody has begun
         self.stats = Stats()
         self.acknowledged = 0
         self._random = random.Random(seed)
@@ -53,14 +54,17 @@ class ResumableUpload:
     def run(self):
         """Uploads everything; returns the final Response."""
         begin = 0
+        answer = self._ask() if self.resume else None
         while True:
-            answer = self._send(begin)
+            if answer is None:
+                answer = self._send(begin)
             if answer is None:
                 answer = self._ask()
             if answer.status == 200:
                 self._check_result(answer)
                 return answer
             begin = answer.stored if answer.status == 308 else 0
+            answer = None
 
     # One data request. Returns a Response that says how it goes on (200 or 308), or None: ask.
     def _send(self, begin):

@@ -532,7 +532,7 @@ class Rows:
         connection.half_close()
         time.sleep(0.05)
         connection.close()
-        put_resumable(self.gw.port, self.name, data, deadline=30)
+        put_resumable(self.gw.port, self.name, data, deadline=30, resume=True)
         self.expect_stored(data)
         if self.store.kind == "fake":
             self.assertEqual(self.store.writes(self.name), 1)
@@ -753,7 +753,7 @@ class OwnGateway(E2ETest):
         self.assertIn(answer.status, (308, 503), answer)
         self.assertGreaterEqual(answer.stored, 10 * MIB)
         store.fake.clear_faults()
-        put_resumable(gateway.port, "down", data, deadline=60)
+        put_resumable(gateway.port, "down", data, deadline=60, resume=True)
         self.assert_stored(store, "down", data)
 
     def test_R60_query_while_the_store_is_away(self):
@@ -780,7 +780,7 @@ class OwnGateway(E2ETest):
             self.assertGreater(store.fake.fired(fault), 0)
         finally:
             store.fake.clear_faults()
-        put_resumable(gateway.port, "away", data, deadline=60)
+        put_resumable(gateway.port, "away", data, deadline=60, resume=True)
         self.assert_stored(store, "away", data)
 
     def test_name_and_key_prefix(self):

@@ -78,8 +78,9 @@ class TenRows(FaultTest):
                             what="an answer")
         stored = SIZE if answer.status == 200 else answer.stored
         self.assertEqual(answer.status == 200, self.store.writes(self.name) == 1)
-        upload = self.upload(data)
-        self.assertGreaterEqual(min(upload.stats.seen, default=stored), 0)
+        if answer.status != 200:
+            upload = self.upload(data)
+            self.assertGreaterEqual(min(upload.stats.seen, default=stored), 0)
         self.check(data)
 
     def test_row01_offset_stops_at_the_hole(self):
@@ -100,7 +101,7 @@ class TenRows(FaultTest):
             # Bytes of part 3 itself may be durable as parked segments, but no more than that.
             self.assertLessEqual(highest, 3 * PART)
         self.fake.clear_faults()
-        self.upload(data)
+        self.upload(data, resume=True)
         self.check(data)
 
     def test_row02_tail_and_new_bytes_fail_together(self):
@@ -116,7 +117,7 @@ class TenRows(FaultTest):
             self.assertGreaterEqual(answer.stored, end)
         self.assertGreaterEqual(wait_until(
             lambda: (a := self.gw.query(self.name, SIZE)).status == 308 and a).stored, end)
-        upload = self.upload(data)
+        upload = self.upload(data, resume=True)
         self.assertTrue(all(o >= end for o in upload.stats.seen), upload.stats.seen)
         self.check(data)
 
@@ -192,7 +193,7 @@ class TenRows(FaultTest):
         answer = self.gw.query(self.name, SIZE)
         if answer.status == 308:
             self.assertLessEqual(answer.stored, 2 * PART)
-        self.upload(data)
+        self.upload(data, resume=True)
         self.check(data)
 
     def test_row07_kill_during_a_resumed_upload(self):
@@ -211,7 +212,7 @@ class TenRows(FaultTest):
         answer = self.gw.query(self.name, SIZE)
         self.assertEqual(answer.status, 308, answer)
         self.assertTrue(end <= answer.stored <= 3 * PART, answer)
-        self.upload(data)
+        self.upload(data, resume=True)
         self.check(data)
 
     def test_row08_unknown_length(self):
@@ -310,7 +311,7 @@ class StoreRows(FaultTest):
         self.check(data)
 
     def test_S09_request_timeout(self):
-        self.start()
+        self.start({"parts_in_flight": "1"})  # so that the next call is the repetition
         data = Data("S-09", SIZE)
         self.fake.fault("UploadPart", part=2, do="answer", status=400, code="RequestTimeout")
         self.assertEqual(self.put_range(data, 0, SIZE).status, 200)
@@ -378,7 +379,7 @@ class StoreRows(FaultTest):
         self.check(data)
 
     def test_S14_other_region(self):
-        self.start(region="eu-west-1")
+        self.start({"threads": "1"}, region="eu-west-1")  # each thread learns for itself
         data = Data("S-14", SIZE)
         self.assertEqual(self.put_range(data, 0, SIZE).status, 200)
         mark = self.fake.mark()
