@@ -105,6 +105,8 @@ GOOD = [
     "auto x = co_await boost::asio::this_coro::executor;",
     "// co_await f(Part{1})\nco_await f(part);",
     'co_await f("{?}");',
+    'auto x = co_await f(lost ? "lost" : "failed");',
+    'co_await f(a ? "b" : "c", d);',
 ]
 BAD = [
     "co_await f(Part{1, etag});",
@@ -114,6 +116,8 @@ BAD = [
     "co_await [x]() -> Task<> { co_return; }();",
     "auto y = co_await f([&](int i) { return i; }, b);",
     "co_await f(c ? a : b);",
+    'co_await f(c ? "a" : b);',
+    'co_await f(c ? a : "b");',
     "auto x = c ? co_await f() : 1;",
     "if (co_await f()) g();",
     "while (!co_await f()) {}",
