@@ -56,6 +56,9 @@ SANITIZERS = {
 }
 
 
+RUNNING = set()  # processes of execute()
+
+
 class Suite:
     """Something that is run and counted. `run` fills passed, failed, skipped."""
 
@@ -214,14 +217,21 @@ def execute(command, log, cwd, env, timeout):
                                        env={**os.environ, **env})
         except OSError as error:
             return None, f"cannot start {command[0]}: {error}"
+        RUNNING.add(process)
         try:
             return process.wait(timeout), None
         except subprocess.TimeoutExpired:
-            trouble = f"did not end in {timeout} s"
-        except KeyboardInterrupt:
-            trouble = "interrupted"
-        # First kindly, so that a suite can end what it started elsewhere.
+            end([process])
+            return process.wait(), f"did not end in {timeout} s"
+        finally:
+            RUNNING.discard(process)
+
+
+def end(processes):
+    """First kindly, so that a suite can end what it started elsewhere; then the whole session."""
+    for process in processes:
         process.terminate()
+    for process in processes:
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -230,10 +240,13 @@ def execute(command, log, cwd, env, timeout):
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        code = process.wait()
-        if trouble == "interrupted":
-            raise KeyboardInterrupt
-        return code, trouble
+
+
+def interrupted(number, _):
+    """SIGINT or SIGTERM: nothing that was started is left behind."""
+    end(list(RUNNING))
+    print(f"interrupted by {signal.Signals(number).name}", flush=True)
+    os._exit(130)  # threads still wait for their suites
 
 
 # --- building
@@ -412,8 +425,9 @@ def main():
         return not options.thorough and options.only is None and name.startswith(THOROUGH)
 
     def wanted(name):
-        return (not left_for_thorough(name) and ((options.only is None or options.only.search(name)) and
-                (options.skip is None or not options.skip.search(name))))
+        return (not left_for_thorough(name) and
+                (options.only is None or options.only.search(name)) and
+                (options.skip is None or not options.skip.search(name)))
 
     def kind_wanted(prefix):
         """Whether any suite with this prefix can be wanted: spares needless builds."""
@@ -464,8 +478,6 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("interrupted")
-        sys.exit(130)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
+    sys.exit(main())

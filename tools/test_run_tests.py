@@ -2,6 +2,7 @@
 
 import pathlib
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -81,6 +82,29 @@ class RunTests(unittest.TestCase):
         except OSError:
             return False
         return text.rsplit(")", 1)[1].split()[0] != "Z"
+
+    def test_an_interrupted_run_leaves_nothing_behind(self):
+        script = self.directory / "slow"
+        pid = self.directory / "pid"
+        script.write_text(f"#!/bin/sh\nsleep 60 & echo $! >{pid}\nwait\n")
+        script.chmod(0o700)
+        code = ("import run_tests, pathlib, signal, sys\n"
+                f"run_tests.LOGS = pathlib.Path({str(self.directory)!r})\n"
+                "signal.signal(signal.SIGTERM, run_tests.interrupted)\n"
+                f"run_tests.run_all([run_tests.Check('x', [{str(script)!r}])], 1)\n")
+        runner = subprocess.Popen([sys.executable, "-c", code], cwd=run_tests.TOOLS,
+                                  stdout=subprocess.PIPE, text=True)
+        end = time.monotonic() + 10
+        while not (pid.exists() and pid.read_text()) and time.monotonic() < end:
+            time.sleep(0.01)
+        runner.terminate()
+        out, _ = runner.communicate(timeout=20)
+        self.assertEqual((runner.returncode, out), (130, "interrupted by SIGTERM\n"))
+        child = pid.read_text().strip()
+        end = time.monotonic() + 5
+        while self.alive(child) and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertFalse(self.alive(child))
 
     def test_a_program_that_is_not_there_fails(self):
         self.assertTrue(run_tests.Unit("unit/x", self.directory / "absent").run().failed)
