@@ -336,6 +336,35 @@ TEST_F(LocalStore, ParkedSegmentsLeaveNothingBehind) {
   ASSERT_TRUE(put(".sluice/parked/up-1/00-05", "again"));
 }
 
+Task<void> park_and_drop(ObjectStore* store, std::string key, int count, int* done) {
+  for (int i = 0; i < count; ++i) {
+    ObjectSpec what = spec(key);
+    Payload body = payload("bytes");
+    const auto put =
+        co_await store->put_object(std::move(what), std::move(body), Deadline::never());
+    if (!put) co_return;
+    const auto gone = co_await store->remove(ObjectKey(key), Deadline::never());
+    if (!gone) co_return;
+    const auto settled = co_await store->settle(spec(key), Deadline::never());
+    if (!settled) co_return;
+    ++*done;
+  }
+}
+
+// Empty directories of ours go while others are made: nobody may notice.
+TEST_F(LocalStore, HiddenDirectoriesComeAndGoUnnoticed) {
+  asio::io_context context(1);
+  TaskScope scope(context.get_executor());
+  int done = 0;
+  for (const char* key : {".sluice/parked/up-1/a", ".sluice/parked/up-2/a", ".sluice/check/a",
+                          ".sluice/check/b", ".sluice/check/a"}) {
+    scope.spawn(park_and_drop(store.get(), key, 60, &done));
+  }
+  context.run();
+  EXPECT_EQ(done, 300);
+  EXPECT_EQ(proofs(), 0U);
+}
+
 TEST_F(LocalStore, ARepeatedPartIsNotWrittenAgain) {
   const MultipartId id = create("object").value();
   const PartReceipt first = put_part("object", id, 1, 0, "hello").value();

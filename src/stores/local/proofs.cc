@@ -74,11 +74,13 @@ Result<Ok> Proofs::add(const ObjectKey& key, const UploadToken& token, const std
   const std::string hash = hash_of(key);
   const std::string proof = prefix_of(token) + attempt;
   // Somebody who settles at this moment may remove the empty directory between our two steps.
-  for (int tries = 0; tries < 10; ++tries) {
-    SLUICE_TRY(const Fd place, make_directory(directory_, {hash}));
-    const int linked = ::linkat(directory.get(), name.c_str(), place.get(), proof.c_str(), 0);
+  for (int tries = 0; tries < 100; ++tries) {
+    const auto place = make_directory(directory_, {hash});
+    if (!place && place.error().code() == Errc::kNotFound) continue;
+    if (!place) return fail(place.error());
+    const int linked = ::linkat(directory.get(), name.c_str(), place->get(), proof.c_str(), 0);
     // Already there: the same attempt made it before a crash, of the same file.
-    if (linked == 0 || errno == EEXIST) return sync_directory(place);
+    if (linked == 0 || errno == EEXIST) return sync_directory(*place);
     if (errno != ENOENT) return fail(error_of(errno, "link"));
   }
   return fail(Errc::kUnavailable, "the proof of completion could not be linked");

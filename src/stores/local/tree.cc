@@ -17,7 +17,7 @@ namespace {
 
 constexpr time_t kDay = 24 * 3600;
 // An upload's directory was removed between two of our steps, at most this often.
-constexpr int kTries = 10;
+constexpr int kTries = 100;
 
 Result<Fd> make_private(const Fd& at, const std::string& name) {
   if (::mkdirat(at.get(), name.c_str(), 0700) == 0) {
@@ -88,15 +88,20 @@ Result<Ok> Tree::publish(const ObjectKey& key, const KeyPath& path, const Upload
   }
   int tries = 0;
   while (true) {
-    SLUICE_TRY(const Fd directory, make_directory(root_, path.directories));
-    if (::renameat(from.get(), name.c_str(), directory.get(), path.name.c_str()) == 0) {
+    const auto directory = make_directory(root_, path.directories);
+    // Our own empty hidden directories may be removed at any moment, also on our way down.
+    if (!directory && directory.error().code() == Errc::kNotFound && path.hidden() &&
+        ++tries < kTries) {
+      continue;
+    }
+    if (!directory) return fail(directory.error());
+    if (::renameat(from.get(), name.c_str(), directory->get(), path.name.c_str()) == 0) {
       // Visible from here on: an error below may be the truth of the disk or not.
-      const Result<Ok> synced = sync_directory(directory);
+      const Result<Ok> synced = sync_directory(*directory);
       if (!synced) return fail(Errc::kOutcomeUnknown, synced.error().detail());
       break;
     }
     const int error = errno;
-    // Our own empty hidden directories may be removed at any moment.
     if (error == ENOENT && path.hidden() && ++tries < kTries) continue;
     if (error == EISDIR || error == ENOTEMPTY || error == EEXIST) {
       return fail(Errc::kRejected,
