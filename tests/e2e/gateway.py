@@ -76,7 +76,7 @@ class Gateway:
     def log_path(self):
         return self.directory / f"gateway-{self.starts}.log"
 
-    def start(self, timeout=20):
+    def start(self, timeout=60):
         self.starts += 1
         with open(self.log_path, "wb") as log:
             self.process = processes.start(
@@ -183,6 +183,11 @@ class Gateway:
                     words = value.split()
                     return int(words[0]) * (1024 if words[-1] == "kB" else 1)
         raise KeyError(field)
+
+    @property
+    def sanitized(self):
+        """Built with a sanitizer, whose shadow memory is terabytes: sizes say nothing then."""
+        return self.status("VmSize") > 1 << 40
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
