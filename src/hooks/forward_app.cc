@@ -50,7 +50,7 @@ Task<Result<AuthAnswer>> ForwardApp::authorize(AuthRequest request, Deadline dea
     log_->warn("authorization: no usable answer from the application",
                {{"request_id", request.request_id},
                 {"reason", answer.error().detail()},
-                {"duration_s", std::chrono::duration<double>(took).count()}});
+                {"ms", std::chrono::duration<double, std::milli>(took).count()}});
   } else if (std::holds_alternative<Denial>(*answer)) {
     metrics_->auth_request("deny", took);
     log_->debug("authorization: denied",
