@@ -33,6 +33,9 @@ namespace sluice {
 
 //   open ──► completing ──► complete
 //     └────► aborting ────► aborted          (completing → aborting: the store lost or refused it)
+//
+// One way back, completing → open, for an upload without a multipart: its bytes were in memory, and
+// died with the process before the object was there.
 enum class UploadState : std::uint8_t { kOpen, kCompleting, kComplete, kAborting, kAborted };
 
 std::string_view to_string(UploadState state) noexcept;

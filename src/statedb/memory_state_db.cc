@@ -62,7 +62,7 @@ class Applier {
     return Ok{};
   }
   Result<Ok> operator()(const change::SetState& c) {
-    if (!may_move(row_->state, c.state)) {
+    if (!may_move(row_->state, c.state, row_->multipart.has_value())) {
       return fail(Errc::kInvalidArgument, "no way from this state to that one");
     }
     row_->state = c.state;

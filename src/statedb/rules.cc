@@ -4,12 +4,13 @@
 
 namespace sluice::statedb {
 
-bool may_move(UploadState from, UploadState to) noexcept {
+bool may_move(UploadState from, UploadState to, bool multipart) noexcept {
   switch (from) {
     case UploadState::kOpen:
       return to == UploadState::kCompleting || to == UploadState::kAborting;
     case UploadState::kCompleting:
-      return to == UploadState::kComplete || to == UploadState::kAborting;
+      return to == UploadState::kComplete || to == UploadState::kAborting ||
+             (to == UploadState::kOpen && !multipart);
     case UploadState::kAborting:
       return to == UploadState::kAborted;
     case UploadState::kComplete:

@@ -18,7 +18,9 @@ inline constexpr ByteOffset kFarEnd{
     static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())};
 inline constexpr ByteRange kWhole{ByteOffset(), kFarEnd};
 
-bool may_move(UploadState from, UploadState to) noexcept;
+// `multipart`: the upload has a multipart upload in the store. One without holds its bytes in
+// memory while it is completing: if they die with the process, it is open again.
+bool may_move(UploadState from, UploadState to, bool multipart) noexcept;
 constexpr bool is_finished(UploadState state) noexcept {
   return state == UploadState::kComplete || state == UploadState::kAborted;
 }

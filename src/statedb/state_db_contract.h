@@ -289,6 +289,17 @@ TEST_P(StateDbContract, StatesMoveOnlyForward) {
   EXPECT_EQ(commit("id-1", token, {state(UploadState::kAborting)}, UploadState::kComplete),
             "invalid argument");
 
+  // One way back, and only where nothing is in a multipart upload.
+  const FenceToken small = create(row("id-3", "three"));
+  ASSERT_EQ(commit("id-3", small, {state(UploadState::kCompleting)}), "");
+  ASSERT_EQ(commit("id-3", small, {state(UploadState::kOpen)}, UploadState::kCompleting), "");
+  EXPECT_EQ(load("id-3").state, UploadState::kOpen);
+  ASSERT_EQ(commit("id-3", small,
+                   {change::SetMultipart{MultipartId("m-3")}, state(UploadState::kCompleting)}),
+            "");
+  EXPECT_EQ(commit("id-3", small, {state(UploadState::kOpen)}, UploadState::kCompleting),
+            "invalid argument");
+
   const FenceToken second = create(row("id-2", "two"));
   ASSERT_EQ(commit("id-2", second, {state(UploadState::kCompleting)}), "");
   ASSERT_EQ(

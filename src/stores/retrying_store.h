@@ -8,8 +8,8 @@
 // after kOutcomeUnknown may answer kNotFound, which the engine resolves); kCorrupt of put_part and
 // put_object at most twice (S-26); everything else never.
 //
-// Throttled attempts cost neither attempts nor budget: the store is there and asks for patience,
-// and a call with a deadline waits until then. Every call ends by its deadline, with the last
+// For throttled_patience throttled attempts cost neither attempts nor budget: the store is there and
+// asks for patience. Behind it they count like others. Every call ends by its deadline, with the last
 // error; with kOutcomeUnknown if an earlier attempt may have had its effect.
 // Source: s3-multipart digest section 7; rows S-08, S-26, S-34. Executor: the wrapped store's.
 #pragma once

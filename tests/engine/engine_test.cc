@@ -421,6 +421,31 @@ TEST(Engine, CrashAtEveryStoreCall) {
   }
 }
 
+// Goal: a process that dies while it completes an object of one request leaves an upload that goes
+// on, not one that answers "completing" for ever. Method: the store never gets the object, and the
+// bytes die with the process.
+TEST(Engine, ASmallUploadThatDiedWhileCompletingIsOpenAgain) {
+  Outside out;
+  {
+    World world(&out, 1);
+    out.store.faults().fail_at(0, FaultPlan::Mode::kForever, Fault::before(Errc::kUnavailable),
+                               "put_object");
+    FakeBody body(text(7));
+    EXPECT_EQ(problem_of(world.put("x", &body, 7)), ProblemType::kCompleting);
+    ASSERT_EQ(out.state.snapshot().at(0).state, UploadState::kCompleting);
+    world.stop();
+    out.store.faults().stop_failing();
+  }
+  World world(&out, 2);
+  world.run_void(world.service->recover());
+  EXPECT_EQ(offset_of(world.query("x")), 0U);
+  FakeBody again(text(7));
+  ASSERT_TRUE(std::holds_alternative<Complete>(world.range("x", 0, 7, 7, &again)));
+  expect_object(out, "x", text(7));
+  EXPECT_EQ(out.state.snapshot().size(), 1U);
+  expect_clean(out);
+}
+
 TEST(Engine, ALingeringTailIsParkedAndForgotten) {
   Outside out;
   World world(&out);

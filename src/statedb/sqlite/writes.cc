@@ -232,7 +232,7 @@ Result<Ok> Applier::operator()(const change::DropParked& c) {
 }
 
 Result<Ok> Applier::operator()(const change::SetState& c) {
-  if (!may_move(head_.state, c.state)) {
+  if (!may_move(head_.state, c.state, head_.multipart.has_value())) {
     return fail(Errc::kInvalidArgument, "no way from this state to that one");
   }
   head_.state = c.state;

@@ -231,8 +231,11 @@ class S3Store final : public ObjectStore {
       std::shared_ptr<Call> request = *call;
       request->query.emplace_back("uploadId", multipart.str());
       auto answer = co_await requester_->call(request, deadline);
-      // Known and gone, or never known. A part that was in flight may still arrive (S-23).
-      if (!answer && answer.error().code() != Errc::kNotFound) co_return fail(answer.error());
+      // Gone, or never known. What is listed then is not ours to remove: Swift lists the segments
+      // of a completed upload.
+      if (!answer && answer.error().code() == Errc::kNotFound) co_return Ok{};
+      if (!answer) co_return fail(answer.error());
+      // A part that was in flight may still have arrived (S-23).
       auto page = co_await parts_page(key, multipart, 0, deadline);
       if (!page && page.error().code() == Errc::kNotFound) co_return Ok{};
       if (!page && page.error().code() == Errc::kRejected) {

@@ -635,6 +635,19 @@ TEST(S3Store, AbortIsIdempotent) {
   EXPECT_TRUE(world.run(store->abort(ObjectKey("k"), MultipartId("U"), world.in(kLong))));
 }
 
+TEST(S3Store, AbortOfACompletedUploadLeavesItsSegmentsAlone) {  // Swift lists them
+  World world;
+  auto store = world.open(world.options("generic"));
+  world.net.server = [](const SeenRequest& request) {
+    if (request.method == "DELETE") return error_reply(404, "NoSuchUpload");
+    return Reply(200,
+                 "<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>e</ETag><Size>5</Size>"
+                 "</Part></ListPartsResult>");
+  };
+  EXPECT_TRUE(world.run(store->abort(ObjectKey("k"), MultipartId("U"), world.in(kLong))));
+  EXPECT_EQ(world.net.seen.size(), 1U);
+}
+
 TEST(S3Store, AbortThatNeverEndsSaysSo) {
   World world;
   auto store = world.open(world.options("generic"));
