@@ -49,6 +49,8 @@ class Sweep {
   Task<void> sweep_parked_of(UploadId id, std::vector<ListedObject> objects);
   Task<void> remove_parked(Finding finding);
   Task<void> remove_multipart(Finding finding);
+  Task<void> settle_finished();
+  Task<void> settle_one(UploadId id);
   Task<void> forget();
   void count();
 
@@ -81,6 +83,7 @@ Task<void> Sweep::run() {
   } else {
     failed("multipart uploads were not listed", multiparts.error());
   }
+  co_await settle_finished();
   if (objects) {
     co_await sweep_parked(std::move(*objects));
     // Only now: a forgotten upload's leftovers are orphans, which nobody may remove.
@@ -201,6 +204,44 @@ Task<void> Sweep::remove_multipart(Finding finding) {
     const Result<Ok> aborted = co_await services_.store->abort(key, multipart, within(kCallTime));
     finding.removed = aborted.has_value();
     if (!aborted) failed("multipart upload of " + finding.key + " stays", aborted.error());
+  }
+  report_.findings.push_back(std::move(finding));
+}
+
+// --- proofs of completions that are recorded
+
+Task<void> Sweep::settle_finished() {
+  const Result<std::vector<UploadId>> owners =
+      co_await services_.store->list_unsettled(within(kListTime));
+  if (!owners) {
+    failed("unsettled objects were not listed", owners.error());
+    co_return;
+  }
+  for (const UploadId& owner : *owners) {
+    UploadId one = owner;
+    co_await settle_one(std::move(one));
+  }
+}
+
+Task<void> Sweep::settle_one(UploadId id) {
+  const Result<UploadRow> row = co_await services_.state->load(id);
+  if (!row && row.error().code() != Errc::kNotFound) {
+    failed("upload " + id.str() + " was not looked up", row.error());
+  }
+  // One that is completing still needs its proof. An upload the state does not know may be another
+  // gateway's.
+  if (!row || !finished(row->state)) co_return;
+  Finding finding;
+  finding.kind = Finding::Kind::kLeftover;
+  finding.upload = id.str();
+  finding.key = row->key.str();
+  finding.since = row->touched_at;
+  finding.removed = true;
+  if (!dry_run_) {
+    ObjectSpec spec(row->key, row->attributes, row->token, id);
+    const Result<Ok> settled = co_await services_.store->settle(std::move(spec), within(kCallTime));
+    finding.removed = settled.has_value();
+    if (!settled) failed("the proof of upload " + id.str() + " stays", settled.error());
   }
   report_.findings.push_back(std::move(finding));
 }

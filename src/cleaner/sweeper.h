@@ -2,7 +2,7 @@
 //
 //   expiry     open uploads without durable progress since expire_after are aborted ("expired")
 //   leftovers  parked objects of uploads that are finished, multipart uploads of uploads that are
-//              aborted: ours beyond doubt, removed
+//              aborted, proofs of completions that are recorded: ours beyond doubt, removed
 //   orphans    multipart uploads and parked objects that the state database does not know, older
 //              than the grace time: reported; removed only where the prefix is exclusive
 //   forgetting finished rows older than keep_finished
@@ -50,7 +50,7 @@ struct Report {
   std::vector<Finding> findings;
   std::uint64_t forgotten = 0;  // finished rows
   ByteCount bytes_removed;
-  ByteCount bytes_orphaned;     // reported and left alone
+  ByteCount bytes_orphaned;         // reported and left alone
   std::vector<std::string> errors;  // what could not be looked at or removed; never a secret
 };
 

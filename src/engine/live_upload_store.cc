@@ -28,7 +28,9 @@ ObjectKey LiveUpload::parked_key(ByteRange range) const {
                    offset_text(range.end()));
 }
 
-ObjectSpec LiveUpload::spec() const { return ObjectSpec(row_.key, row_.attributes, row_.token); }
+ObjectSpec LiveUpload::spec() const {
+  return ObjectSpec(row_.key, row_.attributes, row_.token, row_.id);
+}
 
 Deadline LiveUpload::store_deadline(ByteCount bytes) const {
   const std::chrono::seconds extra(bytes.value() / kSlowestBytesPerSecond);
@@ -138,9 +140,9 @@ Task<Result<Ok>> LiveUpload::ship_part(PartNumber number) {
   SLUICE_CO_TRY_OK(co_await commit(std::move(record)));
 
   services_->metrics->stored(range.size());
-  const auto place = std::lower_bound(
-      row_.parts.begin(), row_.parts.end(), number,
-      [](const PartRow& row, PartNumber wanted) { return row.number < wanted; });
+  const auto place =
+      std::lower_bound(row_.parts.begin(), row_.parts.end(), number,
+                       [](const PartRow& row, PartNumber wanted) { return row.number < wanted; });
   row_.parts.insert(place, std::move(part));
   std::erase_if(row_.parked, [&](const ParkedRow& p) { return range.contains(p.range); });
   durable_.add(range);
@@ -292,9 +294,9 @@ Task<Result<Ok>> LiveUpload::park_range(PartNumber number, ByteRange range) {
   const std::vector<ObjectKey> gone = slot.assembly.replace_by_parked(range, key);
   SLUICE_CHECK(gone.size() == replaced.size());
   std::erase_if(row_.parked, [&](const ParkedRow& p) { return range.contains(p.range); });
-  const auto place = std::lower_bound(
-      row_.parked.begin(), row_.parked.end(), range.begin(),
-      [](const ParkedRow& p, ByteOffset at) { return p.range.begin() < at; });
+  const auto place =
+      std::lower_bound(row_.parked.begin(), row_.parked.end(), range.begin(),
+                       [](const ParkedRow& p, ByteOffset at) { return p.range.begin() < at; });
   row_.parked.insert(place, std::move(row));
   if (!replaced.empty()) work_.spawn(remove_objects(std::move(replaced)));
   co_return Ok{};

@@ -7,7 +7,8 @@
 //     another checksum than we sent.
 //   - Retries: none inside, except what only the implementation can know (clock skew, region,
 //     expired credentials, one broken pooled connection). Retrying is stores/retrying_store.h.
-//   - Keys are relative to the store's root: an implementation adds its own prefix (s3://BUCKET/PREFIX)
+//   - Keys are relative to the store's root: an implementation adds its own prefix
+//   (s3://BUCKET/PREFIX)
 //     on the way in and takes it off in listings.
 //   - Deadlines: every call ends by its deadline, with kOutcomeUnknown at worst.
 //   - Ownership: arguments are owned by the callee until the task ends. A Payload is immutable and
@@ -75,13 +76,15 @@ class Payload {
 };
 
 // What a new object is to be. The token goes into the object's metadata and proves later that an
-// object under this key is this upload's (G5).
+// object under this key is this upload's (G5). The owner does not: whoever may read the object need
+// not know the id. It only comes back from list_unsettled().
 struct ObjectSpec {
-  ObjectSpec(ObjectKey k, core::ObjectAttributes a, UploadToken t)
-      : key(std::move(k)), attributes(std::move(a)), token(std::move(t)) {}
+  ObjectSpec(ObjectKey k, core::ObjectAttributes a, UploadToken t, UploadId o = UploadId())
+      : key(std::move(k)), attributes(std::move(a)), token(std::move(t)), owner(std::move(o)) {}
   ObjectKey key;
   core::ObjectAttributes attributes;
   UploadToken token;
+  UploadId owner;  // empty: nobody will ask
 };
 
 struct PartTarget {
@@ -108,8 +111,8 @@ struct Completion {
       : spec(std::move(s)), multipart(std::move(m)), parts(std::move(p)), size(z), checksum(c) {}
   ObjectSpec spec;
   MultipartId multipart;
-  std::vector<PartReceipt> parts;  // ascending, consecutive from 1
-  ByteCount size;                  // of the whole object
+  std::vector<PartReceipt> parts;          // ascending, consecutive from 1
+  ByteCount size;                          // of the whole object
   std::optional<wire::Checksum> checksum;  // of the whole object
 };
 
@@ -117,7 +120,7 @@ struct ObjectInfo {
   ObjectInfo() = default;
   ByteCount size;
   ETag etag;
-  UploadToken token;  // empty: the object carries none, so it is not ours
+  UploadToken token;                       // empty: the object carries none, so it is not ours
   std::optional<wire::Checksum> checksum;  // whole-object, if the store gives one
 };
 
@@ -188,8 +191,11 @@ class ObjectStore {
                                                                Deadline deadline) = 0;
 
   // The state database has recorded this upload's completion: what a store kept only to prove it
-  // (the directory store's hidden link) may go. Nothing to do for most stores.
+  // (the directory store's hidden link) may go. Nothing to do for most stores. Idempotent.
   virtual Task<Result<Ok>> settle(ObjectSpec spec, Deadline deadline) = 0;
+  // The owners of objects that were not settled yet: of uploads that are just completing, and of
+  // those whose process died between the record and settle().
+  virtual Task<Result<std::vector<UploadId>>> list_unsettled(Deadline deadline) = 0;
 
   // A cheap call that shows the store can be reached and lets us in: for start-up checks.
   virtual Task<Result<Ok>> probe(Deadline deadline) = 0;

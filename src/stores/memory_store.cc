@@ -133,6 +133,7 @@ Result<ObjectInfo> MemoryStore::put_now(ObjectSpec spec, const Payload& payload)
   object.token = std::move(spec.token);
   object.attributes = std::move(spec.attributes);
   object.modified = now();
+  if (options_.keeps_proofs && !spec.owner.empty()) unsettled_.insert(spec.owner);
   ObjectInfo info = info_of(object);
   objects_[spec.key.str()] = std::move(object);
   return info;
@@ -211,6 +212,8 @@ Result<ObjectInfo> MemoryStore::complete_now(const Completion& completion) {
   object.token = multipart->spec.token;
   object.attributes = multipart->spec.attributes;
   object.modified = now();
+  const UploadId& owner = multipart->spec.owner;
+  if (options_.keeps_proofs && !owner.empty()) unsettled_.insert(owner);
   ObjectInfo info = info_of(object);
   objects_[completion.spec.key.str()] = std::move(object);
   multiparts_.erase(completion.multipart);
@@ -329,9 +332,19 @@ Task<Result<std::vector<ListedObject>>> MemoryStore::list_objects(std::string pr
   });
 }
 
-Task<Result<Ok>> MemoryStore::settle(ObjectSpec /*spec*/, Deadline deadline) {
+Task<Result<Ok>> MemoryStore::settle(ObjectSpec spec, Deadline deadline) {
   const std::optional<Fault> fault = co_await enter("settle", deadline);
-  co_return with_fault<Ok>(fault, []() -> Result<Ok> { return Ok{}; });
+  co_return with_fault<Ok>(fault, [&]() -> Result<Ok> {
+    unsettled_.erase(spec.owner);
+    return Ok{};
+  });
+}
+
+Task<Result<std::vector<UploadId>>> MemoryStore::list_unsettled(Deadline deadline) {
+  const std::optional<Fault> fault = co_await enter("list_unsettled", deadline);
+  using List = std::vector<UploadId>;
+  co_return with_fault<List>(
+      fault, [&]() -> Result<List> { return List(unsettled_.begin(), unsettled_.end()); });
 }
 
 Task<Result<Ok>> MemoryStore::probe(Deadline deadline) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct MemoryStoreOptions {
   core::StoreLimits limits;
   wire::ChecksumKind checksum_kind = wire::ChecksumKind::kCrc64Nvme;
   const Clock* clock = nullptr;  // times of listings; nullptr: always the epoch. Not owned.
+  bool keeps_proofs = false;     // until settle(), like the directory store
 };
 
 class MemoryStore final : public ObjectStore {
@@ -34,7 +36,7 @@ class MemoryStore final : public ObjectStore {
 
   // Which calls fail. Names are those of the methods: "put_object", "stat", "get", "remove",
   // "create_multipart", "put_part", "complete", "abort", "list_parts", "list_multiparts",
-  // "list_objects", "settle", "probe".
+  // "list_objects", "settle", "list_unsettled", "probe".
   FaultPlan& faults() noexcept { return faults_; }
   // Awaited before each call has its effect, for example to hold it back or to make it slow. May
   // be called for several calls at once.
@@ -79,6 +81,7 @@ class MemoryStore final : public ObjectStore {
   Task<Result<std::vector<ListedObject>>> list_objects(std::string prefix,
                                                        Deadline deadline) override;
   Task<Result<Ok>> settle(ObjectSpec spec, Deadline deadline) override;
+  Task<Result<std::vector<UploadId>>> list_unsettled(Deadline deadline) override;
   Task<Result<Ok>> probe(Deadline deadline) override;
 
  private:
@@ -116,6 +119,7 @@ class MemoryStore final : public ObjectStore {
   FaultPlan faults_;
   std::map<std::string, Object> objects_;
   std::map<MultipartId, Multipart> multiparts_;
+  std::set<UploadId> unsettled_;
   std::map<std::string, std::size_t> calls_;
   std::uint64_t counter_ = 0;  // of ETags and multipart ids
 };

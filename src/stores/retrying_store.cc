@@ -124,6 +124,11 @@ class RetryingStore final : public ObjectStore {
     return repeat<Ok>("Settle", std::move(call), deadline);
   }
 
+  Task<Result<std::vector<UploadId>>> list_unsettled(Deadline deadline) override {
+    auto call = [this, deadline] { return store_->list_unsettled(deadline); };
+    return repeat<std::vector<UploadId>>("ListUnsettled", std::move(call), deadline);
+  }
+
   Task<Result<Ok>> probe(Deadline deadline) override {
     auto call = [this, deadline] { return store_->probe(deadline); };
     return repeat<Ok>("Probe", std::move(call), deadline);

@@ -73,6 +73,7 @@ class SweepMetrics final : public Metrics {
 stores::MemoryStoreOptions with_clock(const Clock* clock) {
   stores::MemoryStoreOptions options;
   options.clock = clock;
+  options.keeps_proofs = true;
   return options;
 }
 
@@ -274,6 +275,33 @@ TEST_F(SweeperTest, S33OnlyOldUnknownThingsGoAndOnlyFromAPrefixOfOurOwn) {
   EXPECT_EQ(metrics.orphaned, 0U);
   EXPECT_EQ(metrics.swept_uploads, 1U);
   EXPECT_EQ(metrics.swept_bytes, ByteCount(105));
+}
+
+// A process may die between the record of a completion and the store's settle().
+TEST_F(SweeperTest, ProofsOfRecordedCompletionsGo) {
+  const auto store_object = [this](const UploadRow& row) {
+    ObjectSpec spec(row.key, row.attributes, row.token, row.id);
+    EXPECT_TRUE(run_task(store.put_object(std::move(spec), payload("bytes"), never())));
+  };
+  const auto unsettled = [this] { return *run_task(store.list_unsettled(never())); };
+  store_object(upload("done"));
+  move("done", UploadState::kOpen, {UploadState::kCompleting, UploadState::kComplete});
+  store_object(upload("completing"));
+  move("completing", UploadState::kOpen, {UploadState::kCompleting});
+  ObjectSpec foreign(ObjectKey("objects/x"), core::ObjectAttributes(), UploadToken("t"),
+                     UploadId("another's"));
+  EXPECT_TRUE(run_task(store.put_object(std::move(foreign), payload("x"), never())));
+
+  for (const bool dry_run : {true, false}) {
+    EXPECT_EQ(unsettled().size(), 3U);
+    const Report report = sweep(dry_run);
+    EXPECT_EQ(keys(report, Kind::kLeftover, true), Keys{"objects/done"});
+    EXPECT_EQ(report.findings.size(), 1U);
+    EXPECT_TRUE(report.errors.empty());
+  }
+  EXPECT_EQ(unsettled(), (std::vector<UploadId>{UploadId("another's"), UploadId("completing")}));
+  EXPECT_TRUE(has_object("objects/done"));
+  EXPECT_TRUE(sweep().findings.empty());
 }
 
 // A wrong or a lost database must not cost what the store still holds.

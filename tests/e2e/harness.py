@@ -13,7 +13,7 @@ import unittest
 from e2e import processes
 from e2e.auth_stub import AuthStub
 from e2e.data import BLOCK, Data, sha256_of_file
-from e2e.gateway import Gateway, clean_environment, program
+from e2e.gateway import Gateway, clean_environment, program, sweep
 from e2e.http_raw import Broken, Connection, Response, request
 from e2e.resumable import Lost, ResumableUpload, put_resumable, target
 from e2e.stores import (Aws, CephStore, DirStore, FakeStore, sha256, wait_clean, wait_until)
@@ -22,8 +22,8 @@ from tools.fault_proxy import FaultProxy
 __all__ = ["AuthStub", "Aws", "BLOCK", "Broken", "CephStore", "Connection", "Data", "DirStore",
            "E2ETest", "FakeStore", "FaultProxy", "Gateway", "KIB", "Lost", "MIB", "Response",
            "ResumableUpload", "clean_environment", "processes", "program", "put_resumable",
-           "request", "sha256", "sha256_of_file", "target", "wait_clean", "wait_until",
-           "workers"]
+           "request", "sha256", "sha256_of_file", "sweep", "target", "wait_clean",
+           "wait_until", "workers"]
 
 KIB = 1 << 10
 MIB = 1 << 20

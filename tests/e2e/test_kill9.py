@@ -12,7 +12,6 @@ import os
 import pathlib
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,8 +22,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from e2e.harness import (  # noqa: E402
-    Connection, Data, DirStore, FakeStore, Gateway, MIB, ResumableUpload, clean_environment, program,
-    wait_clean, workers)
+    Connection, Data, DirStore, FakeStore, Gateway, MIB, ResumableUpload, sweep, wait_clean, workers)
 
 COUNT = int(os.environ.get("SLUICE_KILLS", "200"))
 SEED = os.environ.get("SLUICE_SEED", "1")
@@ -99,22 +97,6 @@ class Run:
             self.store.fake.delete_object(self.name)
         else:
             (self.store.path / self.name).unlink()
-
-
-def sweep(gateway, store):
-    """A process that dies between creating something in the store and recording it leaves an
-    orphan: nobody can know it by name, so it is the sweeper's, which here owns the whole bucket."""
-    time.sleep(1.2)
-    if store.kind == "dir":
-        # Half-written files are removed at a start once they are old enough to be nobody's.
-        long_ago = time.time() - 7 * 86400
-        for path in (store.path / ".sluice/local/tmp").iterdir():
-            os.utime(path, (long_ago, long_ago))
-    done = subprocess.run(
-        [program(), "sweep", "--store", store.url, "--state", f"sqlite://{gateway.state_file}",
-         "--set", "sweep.exclusive=true", "--set", "sweep.grace=1s"],
-        capture_output=True, text=True, timeout=60, env=clean_environment(**store.env))
-    assert done.returncode == 0, done
 
 
 def crew_member(kind, numbers, results):

@@ -128,6 +128,9 @@ class LocalStore final : public ObjectStore {
     return run<Ok>(deadline,
                    [tree = tree(), spec = std::move(spec)] { return tree->settle(spec); });
   }
+  Task<Result<std::vector<UploadId>>> list_unsettled(Deadline deadline) override {
+    return run<std::vector<UploadId>>(deadline, [tree = tree()] { return tree->list_unsettled(); });
+  }
   Task<Result<Ok>> probe(Deadline deadline) override {
     return run<Ok>(deadline, [tree = tree(), unique = unique()] { return tree->probe(unique); });
   }

@@ -33,8 +33,9 @@ wire::Checksum sum(std::string_view bytes) {
 Payload payload(const std::string& bytes) {
   return Payload(Bytes::copy_of(bytes), sum(bytes));
 }
-ObjectSpec spec(const std::string& key, const std::string& token = "token-1") {
-  return ObjectSpec(ObjectKey(key), core::ObjectAttributes(), UploadToken(token));
+ObjectSpec spec(const std::string& key, const std::string& token = "token-1",
+                const std::string& owner = "") {
+  return ObjectSpec(ObjectKey(key), core::ObjectAttributes(), UploadToken(token), UploadId(owner));
 }
 
 class LocalStore : public testing::Test {
@@ -316,6 +317,30 @@ TEST_F(LocalStore, TheProofGoesWithTheCompletionsRecord) {
   ASSERT_TRUE(remove("two"));
   EXPECT_EQ(proofs(), 0U);
   EXPECT_TRUE(fs::is_empty(world.path(".sluice/local/done")));
+}
+
+// What a process did not settle before it died can be found: by its owner, in one part or many.
+TEST_F(LocalStore, UnsettledObjectsAreListedByTheirOwners) {
+  const auto unsettled = [this] { return *run_task(store->list_unsettled(Deadline::never())); };
+  using Owners = std::vector<UploadId>;
+  EXPECT_EQ(unsettled(), Owners());
+  ASSERT_TRUE(run_task(
+      store->put_object(spec("small", "token-1", "A_1"), payload("x"), Deadline::never())));
+  const MultipartId id =
+      *run_task(store->create_multipart(spec("large", "token-2", "B-2"), Deadline::never()));
+  const auto part = put_part("large", id, 1, 0, "bytes");
+  ASSERT_TRUE(part);
+  EXPECT_EQ(unsettled(), Owners{UploadId("A_1")});
+  reopen();
+  ASSERT_TRUE(complete("large", id, {*part}, "bytes"));
+  ASSERT_TRUE(put("nobody's", "x"));
+  reopen();
+  EXPECT_EQ(unsettled(), (Owners{UploadId("A_1"), UploadId("B-2")}));
+  EXPECT_EQ(stat("large")->token, UploadToken("token-2"));
+  ASSERT_TRUE(run_task(store->settle(spec("large", "token-2"), Deadline::never())));
+  EXPECT_EQ(unsettled(), Owners{UploadId("A_1")});
+  ASSERT_TRUE(remove("small"));
+  EXPECT_EQ(unsettled(), Owners());
 }
 
 TEST_F(LocalStore, TokensOfAllKinds) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <functional>
+#include <set>
 #include <span>
 
 #include <fcntl.h>
@@ -17,8 +18,6 @@
 namespace sluice::stores::local {
 
 namespace {
-
-constexpr std::size_t kAttemptBytesMax = 40;
 
 // Any key as a short file name.
 std::string hash_of(const ObjectKey& key) {
@@ -38,6 +37,16 @@ UploadToken token_of(const std::string& name) {
   const std::size_t at = name.find('@');
   if (at == std::string::npos) return UploadToken();
   return UploadToken(percent_decode(name.substr(0, at)).value_or(""));
+}
+
+std::string name_of(const Proof& proof) {
+  return prefix_of(proof.token) + proof.attempt + "@" + percent_encode(proof.owner.str(), false);
+}
+
+UploadId owner_of(const std::string& name) {
+  const std::size_t at = name.rfind('@');
+  if (at == std::string::npos) return UploadId();
+  return UploadId(percent_decode(name.substr(at + 1)).value_or(""));
 }
 
 // Removes the proofs of one key for which `wanted` says so, and their directory if it is empty
@@ -61,24 +70,24 @@ void remove_if(const Fd& done, const std::string& hash,
 
 }  // namespace
 
-Result<Ok> Proofs::check(const UploadToken& token) {
-  if (prefix_of(token).size() + kAttemptBytesMax > kNameBytesMax) {
+Result<Ok> Proofs::check(const Proof& proof) {
+  if (name_of(proof).size() > kNameBytesMax) {
     return fail(Errc::kRejected, "the upload's token is too long");
   }
   return Ok{};
 }
 
-Result<Ok> Proofs::add(const ObjectKey& key, const UploadToken& token, const std::string& attempt,
-                       const Fd& directory, const std::string& name) const {
-  if (token.empty()) return Ok{};
+Result<Ok> Proofs::add(const ObjectKey& key, const Proof& proof, const Fd& directory,
+                       const std::string& name) const {
+  if (proof.token.empty()) return Ok{};
   const std::string hash = hash_of(key);
-  const std::string proof = prefix_of(token) + attempt;
+  const std::string link = name_of(proof);
   // Somebody who settles at this moment may remove the empty directory between our two steps.
   for (int tries = 0; tries < 100; ++tries) {
     const auto place = make_directory(directory_, {hash});
     if (!place && place.error().code() == Errc::kNotFound) continue;
     if (!place) return fail(place.error());
-    const int linked = ::linkat(directory.get(), name.c_str(), place->get(), proof.c_str(), 0);
+    const int linked = ::linkat(directory.get(), name.c_str(), place->get(), link.c_str(), 0);
     // Already there: the same attempt made it before a crash, of the same file.
     if (linked == 0 || errno == EEXIST) return sync_directory(*place);
     if (errno != ENOENT) return fail(error_of(errno, "link"));
@@ -103,11 +112,10 @@ void Proofs::drop_gone(const ObjectKey& key) const {
             [](const std::string&, const struct stat& info) { return info.st_nlink == 1; });
 }
 
-void Proofs::drop(const ObjectKey& key, const UploadToken& token,
-                  const std::string& attempt) const {
-  const std::string proof = prefix_of(token) + attempt;
+void Proofs::drop(const ObjectKey& key, const Proof& proof) const {
+  const std::string link = name_of(proof);
   remove_if(directory_, hash_of(key),
-            [&proof](const std::string& name, const struct stat&) { return name == proof; });
+            [&link](const std::string& name, const struct stat&) { return name == link; });
 }
 
 void Proofs::settle(const ObjectKey& key, const UploadToken& token) const {
@@ -115,6 +123,19 @@ void Proofs::settle(const ObjectKey& key, const UploadToken& token) const {
   remove_if(directory_, hash_of(key), [&prefix](const std::string& name, const struct stat&) {
     return name.compare(0, prefix.size(), prefix) == 0;
   });
+}
+
+Result<std::vector<UploadId>> Proofs::owners() const {
+  std::set<UploadId> owners;
+  SLUICE_TRY(const std::vector<std::string> hashes, names_in(directory_));
+  for (const std::string& hash : hashes) {
+    const auto directory = open_in(directory_, hash, O_RDONLY | O_DIRECTORY);
+    const auto names = directory ? names_in(*directory) : std::vector<std::string>();
+    if (!names) continue;  // settled meanwhile
+    for (const std::string& name : *names) owners.insert(owner_of(name));
+  }
+  owners.erase(UploadId());
+  return std::vector<UploadId>(owners.begin(), owners.end());
 }
 
 void Proofs::tidy(time_t older_than) const {

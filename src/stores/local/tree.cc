@@ -80,11 +80,11 @@ void Tree::clear_tmp() {
 
 // ------------------------------------------------------------------------------------- objects
 
-Result<Ok> Tree::publish(const ObjectKey& key, const KeyPath& path, const UploadToken& token,
-                         const std::string& attempt, const Fd& from, const std::string& name) {
+Result<Ok> Tree::publish(const ObjectKey& key, const KeyPath& path, const Proof& proof,
+                         const Fd& from, const std::string& name) {
   const bool proved = !path.parked();
   if (proved) {
-    SLUICE_TRY_OK(proofs_.add(key, token, attempt, from, name));
+    SLUICE_TRY_OK(proofs_.add(key, proof, from, name));
   }
   int tries = 0;
   while (true) {
@@ -124,18 +124,19 @@ Result<Ok> Tree::write_temporary(const std::string& unique, const Payload& paylo
 Result<ObjectInfo> Tree::put_object(const ObjectSpec& spec, const Payload& payload,
                                     const std::string& unique) {
   SLUICE_TRY(const KeyPath path, parse_key(spec.key));
-  SLUICE_TRY_OK(Proofs::check(spec.token));
+  const Proof proof{spec.token, unique, spec.owner};
+  SLUICE_TRY_OK(Proofs::check(proof));
   SLUICE_TRY_OK(check_room(root_, path));
   Fd file;
   wire::Checksum declared;
   Result<Ok> done = write_temporary(unique, payload, &file, &declared);
   struct stat info {};
   if (done && ::fstat(file.get(), &info) != 0) done = fail(error_of(errno, "stat"));
-  if (done) done = publish(spec.key, path, spec.token, unique, tmp_, unique);
+  if (done) done = publish(spec.key, path, proof, tmp_, unique);
   if (!done) {
     if (done.error().code() != Errc::kOutcomeUnknown) {
       ::unlinkat(tmp_.get(), unique.c_str(), 0);
-      proofs_.drop(spec.key, spec.token, unique);
+      proofs_.drop(spec.key, proof);
     }
     return fail(done.error());
   }
@@ -203,6 +204,10 @@ Result<Ok> Tree::remove(const ObjectKey& key) {
 Result<Ok> Tree::settle(const ObjectSpec& spec) {
   proofs_.settle(spec.key, spec.token);
   return Ok{};
+}
+
+Result<std::vector<UploadId>> Tree::list_unsettled() {
+  return proofs_.owners();
 }
 
 Result<Ok> Tree::probe(const std::string& unique) {

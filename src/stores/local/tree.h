@@ -40,6 +40,7 @@ class Tree {
   Result<std::vector<ListedObject>> list_objects(const std::string& prefix);
 
   Result<Ok> settle(const ObjectSpec& spec);
+  Result<std::vector<UploadId>> list_unsettled();
   Result<Ok> probe(const std::string& unique);
 
  private:
@@ -48,6 +49,7 @@ class Tree {
     Fd directory;
     ObjectKey key;
     UploadToken token;
+    UploadId owner;
     WallTime initiated;
   };
 
@@ -60,8 +62,8 @@ class Tree {
   void remove_upload(const std::string& id);
 
   // Gives a finished file its visible name. Everything is durable when it answers.
-  Result<Ok> publish(const ObjectKey& key, const KeyPath& path, const UploadToken& token,
-                     const std::string& attempt, const Fd& from, const std::string& name);
+  Result<Ok> publish(const ObjectKey& key, const KeyPath& path, const Proof& proof, const Fd& from,
+                     const std::string& name);
   Result<Ok> write_temporary(const std::string& unique, const Payload& payload, Fd* file,
                              wire::Checksum* declared);
   Result<Ok> check_completion(const Completion& completion, const std::vector<PartRecord>& parts,

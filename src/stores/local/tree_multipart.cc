@@ -45,12 +45,14 @@ std::string meta_text(const ObjectSpec& spec) {
   meta["version"] = 1;
   meta["key"] = spec.key.str();
   meta["token"] = spec.token.str();
+  meta["owner"] = spec.owner.str();
   return json::serialize(meta);
 }
 
 struct Meta {
   std::string key;
   std::string token;
+  std::string owner;
 };
 
 std::optional<Meta> parse_meta(const std::string& text) {
@@ -59,10 +61,12 @@ std::optional<Meta> parse_meta(const std::string& text) {
   if (error || !value.is_object()) return std::nullopt;
   const json::value* key = value.get_object().if_contains("key");
   const json::value* token = value.get_object().if_contains("token");
-  if (key == nullptr || !key->is_string() || token == nullptr || !token->is_string()) {
-    return std::nullopt;
+  const json::value* owner = value.get_object().if_contains("owner");
+  for (const json::value* one : {key, token, owner}) {
+    if (one == nullptr || !one->is_string()) return std::nullopt;
   }
-  return Meta{std::string(key->get_string()), std::string(token->get_string())};
+  return Meta{std::string(key->get_string()), std::string(token->get_string()),
+              std::string(owner->get_string())};
 }
 
 Result<Ok> create_file(const Fd& directory, const char* name, unsigned mode, std::string text) {
@@ -115,7 +119,7 @@ Result<Tree::Upload> Tree::open_upload(const std::string& id) {
   const std::optional<Meta> meta = parse_meta(text);
   if (!meta) return fail(Errc::kCorrupt, "the description of upload " + id + " is damaged");
   return Upload{std::move(*directory), ObjectKey(meta->key), UploadToken(meta->token),
-                modified_of(info)};
+                UploadId(meta->owner), modified_of(info)};
 }
 
 Result<Tree::Upload> Tree::open_upload(const ObjectKey& key, const MultipartId& multipart) {
@@ -136,7 +140,7 @@ void Tree::remove_upload(const std::string& id) {
 
 Result<MultipartId> Tree::create_multipart(const ObjectSpec& spec, const std::string& unique) {
   SLUICE_TRY(const KeyPath path, parse_key(spec.key));
-  SLUICE_TRY_OK(Proofs::check(spec.token));
+  SLUICE_TRY_OK(Proofs::check(Proof{spec.token, unique, spec.owner}));
   SLUICE_TRY_OK(check_room(root_, path));
   if (::mkdirat(tmp_.get(), unique.c_str(), 0700) != 0) {
     return fail(error_of(errno, "make directory"));
@@ -250,7 +254,7 @@ Result<ObjectInfo> Tree::complete(const Completion& completion) {
   }
   if (::fsync(data->get()) != 0) return fail(error_of(errno, "fsync"));
   if (::fstat(data->get(), &info) != 0) return fail(error_of(errno, "stat"));
-  SLUICE_TRY_OK(publish(key, path, upload.token, id, upload.directory, kData));
+  SLUICE_TRY_OK(publish(key, path, Proof{upload.token, id, upload.owner}, upload.directory, kData));
   remove_upload(id);
   ObjectInfo object;
   object.size = completion.size;
