@@ -28,9 +28,9 @@ test-thorough: ## the same, with ThreadSanitizer, and end to end with AddressSan
 	@tools/install-deps.sh build test
 	@$(PYTHON) tools/run_tests.py --thorough
 
-test-stores: ## only what talks to a real S3 server: Ceph RGW, or SLUICE_TEST_S3
+test-stores: ## what talks to a real S3 server, on Ceph RGW 16.2 and 20.2 and on Swift 2.38
 	@tools/install-deps.sh build test
-	@$(PYTHON) tools/run_tests.py --only '^stores/|^e2e/sizes_ceph'
+	@$(PYTHON) tools/run_tests.py --only '^stores/|^e2e/sizes' --servers ceph-16.2,ceph-20.2,swift-2.38
 
 bench: ## measure throughput, CPU and memory; see bench/
 	@tools/install-deps.sh build test

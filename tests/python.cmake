@@ -10,7 +10,7 @@ foreach(name IN ITEMS fakes.test_fake_s3 tools.test_fault_proxy)
 endforeach()
 
 foreach(suite IN ITEMS put308_rows http_front auth tls operation store_faults crowd no_disk kill9
-    cuts sizes_ceph)
+    cuts sizes)
   add_test(NAME e2e.${suite} CONFIGURATIONS e2e
     COMMAND ${SLUICE_PYTHON} -m unittest e2e.test_${suite}
     WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})

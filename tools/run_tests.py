@@ -5,6 +5,7 @@
     run_tests.py --only REGEX       suites whose name matches (see --list)
     run_tests.py --skip REGEX       all others
     run_tests.py --thorough         also under ThreadSanitizer, and end to end with ASan
+    run_tests.py --servers A,B      what needs a real S3 server, on each of these (tests/e2e/real_s3.py)
     run_tests.py --no-build         with what is built already
     run_tests.py --list             names of the suites
     run_tests.py --jobs N           compilers and unit tests at once (default: one per core)
@@ -15,6 +16,7 @@ output of each suite is kept in build/test-logs; that of a failed one is printed
 
 import argparse
 import concurrent.futures
+import copy
 import json
 import os
 import pathlib
@@ -40,6 +42,8 @@ LINES_SHOWN = 60
 TSAN_MODULES = ["base", "net", "fetch_net", "statedb", "engine_world"]
 # Test programs that need a real S3 server.
 REAL_STORE = {"s3_real"}
+# End-to-end suites that need one.
+REAL_STORE_E2E = {"sizes"}
 # The quick end-to-end suites first: they say sooner what is wrong.
 E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_faults", "examples"]
 # Suites that are run a second time with the sanitized program: g++ 12 is known to miscompile
@@ -136,7 +140,7 @@ class RealStore(Unit):
     """A GoogleTest program that talks to an S3 server, which is started for it."""
 
     def command(self, results):
-        return [PYTHON, str(TOOLS / "with_ceph.py"), *super().command(results)]
+        return [PYTHON, str(TOOLS / "with_s3.py"), *super().command(results)]
 
 
 class Python(Suite):
@@ -350,6 +354,24 @@ def python_suites(trouble, sanitized_trouble=None):
     return suites, sorted(e2e, key=place)
 
 
+def on_each_server(suites, servers):
+    """Suites that need a real S3 server, once for each of the servers; the others as they are."""
+    expanded = []
+    for suite in suites:
+        kind, name = suite.name.split("/", 1)
+        real = kind == "stores" or (kind == "e2e" and name in REAL_STORE_E2E)
+        if not servers or not real or isinstance(suite, Missing):
+            expanded.append(suite)
+            continue
+        for server in servers:
+            one = copy.copy(suite)
+            one.name = f"{suite.name}@{server}"
+            one.skipped, one.failed = [], []
+            one.env = {**suite.env, "SLUICE_TEST_SERVER": server}
+            expanded.append(one)
+    return expanded
+
+
 def check_suites():
     return [Check("check/layers", [PYTHON, str(TOOLS / "check_layers.py")]),
             Check("check/coawait", [PYTHON, str(TOOLS / "check_coawait.py")])]
@@ -416,6 +438,7 @@ def main():
     parser.add_argument("--only", type=re.compile)
     parser.add_argument("--skip", type=re.compile)
     parser.add_argument("--thorough", action="store_true")
+    parser.add_argument("--servers", type=lambda text: text.split(","), default=[])
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
@@ -469,6 +492,8 @@ def main():
         quick += unit_suites("tsan", "tsan", trouble.get("tsan"), TSAN_MODULES)
     if kind_wanted("stores/"):
         plain += real_store_suites("asan", trouble.get("asan"))
+    plain = on_each_server(plain, options.servers)
+    e2e = on_each_server(e2e, options.servers)
     for group, jobs in ((quick, options.jobs), (plain + e2e, 1)):
         # Suites in Python use all cores themselves and watch the clock.
         group = [s for s in group if wanted(s.name) or isinstance(s, Missing)]

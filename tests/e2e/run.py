@@ -14,7 +14,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 # The quick ones first: they say sooner what is wrong.
 ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_faults", "crowd", "no_disk",
-         "kill9", "cuts", "sizes_ceph"]
+         "kill9", "cuts", "sizes"]
 
 
 def main():

@@ -157,64 +157,6 @@ class Aws:
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
 
-class CephStore:
-    """Ceph RGW, started for this test run."""
-
-    kind = "ceph"
-    sets = {}
-
-    def __init__(self, prefix="", store="memstore"):
-        self.directory = tempfile.mkdtemp(prefix="sluice-ceph-")
-        port = free_port_block(10)
-        env = {**os.environ, "CEPH_STORE": store, "CEPH_SIZE_GB": "12"}
-        env.pop("CEPH_SUITE", None)
-        try:
-            done = subprocess.run(["bash", str(TOOLS / "ceph-rgw.sh"), "start", self.directory,
-                                   str(port)], env=env, stdout=subprocess.PIPE, text=True,
-                                  timeout=300, check=True)
-        except BaseException:
-            self.stop()
-            raise
-        facts = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-        self.version = facts["CEPH_VERSION"]
-        self.bucket = facts["S3_BUCKET"]
-        self.endpoint = facts["S3_ENDPOINT"]
-        self.prefix = prefix
-        self.env = {"AWS_ACCESS_KEY_ID": facts["S3_ACCESS_KEY"],
-                    "AWS_SECRET_ACCESS_KEY": facts["S3_SECRET_KEY"]}
-        self.url = s3_url(self.bucket, self.endpoint, prefix.rstrip("/"), "ceph")
-        self.aws = Aws(self.endpoint, facts["S3_ACCESS_KEY"], facts["S3_SECRET_KEY"])
-
-    def stop(self):
-        subprocess.run(["bash", str(TOOLS / "ceph-rgw.sh"), "wipe", self.directory], check=False,
-                       stdout=subprocess.DEVNULL, timeout=120)
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def head(self, name):
-        return self.aws("head-object", "--bucket", self.bucket, "--key", self.prefix + name)
-
-    def sha256(self, name):
-        with tempfile.TemporaryDirectory(prefix="sluice-read-") as directory:
-            path = os.path.join(directory, "object")
-            self.aws("get-object", "--bucket", self.bucket, "--key", self.prefix + name, path)
-            return sha256_of_file(path)
-
-    def size(self, name):
-        return self.head(name)["ContentLength"]
-
-    def keys(self):
-        listed = self.aws("list-objects-v2", "--bucket", self.bucket)
-        return [o["Key"] for o in listed.get("Contents", [])]
-
-    def exists(self, name):
-        return self.prefix + name in self.keys()
-
-    def leftovers(self):
-        uploads = self.aws("list-multipart-uploads", "--bucket", self.bucket)
-        return ([f"multipart {u['Key']}" for u in uploads.get("Uploads", [])] +
-                [k for k in self.keys() if k.startswith(self.prefix + ".")])
-
-
 def wait_until(condition, timeout=10.0, every=0.05, what="the condition"):
     """Returns the condition's first true value."""
     end = time.monotonic() + timeout

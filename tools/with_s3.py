@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Runs a program with a fresh Ceph RGW whose address is in SLUICE_TEST_S3, and ends both.
+"""Runs a program with a fresh S3 server whose address is in SLUICE_TEST_S3, and ends both.
 
-    with_ceph.py PROGRAM [ARGUMENT...]
+    with_s3.py PROGRAM [ARGUMENT...]
 
 With SLUICE_TEST_S3 set already, only runs the program: somebody's own server is to be tested.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
-from e2e.stores import CephStore  # noqa: E402
+from e2e.real_s3 import RealS3  # noqa: E402
 
 
 def terminated(*_):
@@ -24,15 +24,15 @@ def main():
     if "SLUICE_TEST_S3" in os.environ:
         return subprocess.run(sys.argv[1:], check=False).returncode
     signal.signal(signal.SIGTERM, terminated)
-    store = CephStore()
+    store = RealS3()
     try:
-        print(f"Ceph {store.version}", flush=True)
+        print(f"server version {store.version}", flush=True)
         env = {**os.environ,
                "SLUICE_TEST_S3": ",".join([store.endpoint, store.bucket,
                                            store.env["AWS_ACCESS_KEY_ID"],
-                                           store.env["AWS_SECRET_ACCESS_KEY"], "ceph"]),
-               # What Debian's Ceph is known not to do.
-               "SLUICE_TEST_S3_LACKS": "checksums,completion"}
+                                           store.env["AWS_SECRET_ACCESS_KEY"],
+                                           store.server.preset]),
+               "SLUICE_TEST_S3_LACKS": store.server.lacks}
         return subprocess.run(sys.argv[1:], env=env, check=False).returncode
     finally:
         store.stop()

@@ -1,5 +1,4 @@
-"""S-35 and S-06: sizes around every border on a real S3 server, Ceph RGW, read back by the aws
-program. Known and unknown length; content, type and metadata right; nothing else left behind.
+"""S-35 and S-06: sizes around every border on a real S3 server, read back by the aws program. Known and unknown length; content, type and metadata right; nothing else left behind.
 """
 
 import pathlib
@@ -10,27 +9,23 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from e2e.harness import (  # noqa: E402
-    CephStore, Data, E2ETest, Gateway, MIB, put_resumable, target, wait_clean)
+    Data, E2ETest, Gateway, MIB, RealS3, put_resumable, target, wait_clean)
 
 SIZES = [0, 1, 5 * MIB - 1, 5 * MIB, 8 * MIB, 8 * MIB + 1, 64 * MIB, 1024 * MIB]
 PREFIX = "objects/"
 
 
-class SizesOnCeph(E2ETest):
+class Sizes(E2ETest):
     @classmethod
     def setUpClass(cls):
-        cls.store = CephStore(prefix=PREFIX)
+        cls.store = RealS3(prefix=PREFIX)
         cls.addClassCleanup(cls.store.stop)
         directory = tempfile.TemporaryDirectory(prefix="sluice-sizes-")
         cls.addClassCleanup(directory.cleanup)
         cls.gw = Gateway(cls.store, directory.name)
         cls.addClassCleanup(cls.gw.stop)
         cls.gw.start()
-
-    def test_0_the_server_is_what_we_say(self):
-        """The documentation names this series; another one needs another look (object-stores)."""
-        self.assertRegex(self.store.version, r"^16\.2\.\d+$")
-        print(f"ceph {self.store.version}", file=sys.stderr)
+        print(f"server version {cls.store.version}", file=sys.stderr)
 
     def headers(self, size):
         return [("Content-Type", "video/mp4"), ("Cache-Control", "max-age=60"),
