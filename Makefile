@@ -24,7 +24,7 @@ test: ## build and run every test; the last line counts them
 	@tools/install-deps.sh build test
 	@$(PYTHON) tools/run_tests.py
 
-test-thorough: ## the same, with ThreadSanitizer, and end to end with AddressSanitizer
+test-thorough: ## the same, and end to end with AddressSanitizer
 	@tools/install-deps.sh build test
 	@$(PYTHON) tools/run_tests.py --thorough
 

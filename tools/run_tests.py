@@ -4,7 +4,7 @@
     run_tests.py                    everything: builds, checks, unit tests, end-to-end suites
     run_tests.py --only REGEX       suites whose name matches (see --list)
     run_tests.py --skip REGEX       all others
-    run_tests.py --thorough         also under ThreadSanitizer, and end to end with ASan
+    run_tests.py --thorough         also end to end with AddressSanitizer
     run_tests.py --servers A,B      what needs a real S3 server, on each of these (tests/e2e/real_s3.py)
     run_tests.py --no-build         with what is built already
     run_tests.py --list             names of the suites
@@ -51,7 +51,7 @@ E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_fau
 E2E_SANITIZED = ["put308_rows", "http_front", "auth", "operation"]
 
 # Kinds of suites that are run only when asked for: they double the time.
-THOROUGH = ("tsan/", "asan-e2e/")
+THOROUGH = ("asan-e2e/",)
 
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1",
