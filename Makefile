@@ -4,7 +4,7 @@ PYTHON := /usr/bin/python3
 JOBS := $(shell nproc)
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test test-thorough test-stores bench lint format docs clean
+.PHONY: help run build test test-thorough test-stores fuzz bench lint format docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -32,6 +32,13 @@ test-stores: ## what talks to a real S3 server, on Ceph RGW 16.2 and 20.2 and on
 	@tools/install-deps.sh build test
 	@$(PYTHON) tools/run_tests.py --only '^stores/|^e2e/sizes' --servers ceph-16.2,ceph-20.2,swift-2.38
 
+fuzz: ## every fuzzer for SECONDS=600 each, as many at once as there are cores
+	@tools/install-deps.sh build test
+	@cmake --preset fuzz >/dev/null && cmake --build build/fuzz --parallel $(JOBS) --target fuzzers
+	@ls fuzz/*.cc | xargs -P $(JOBS) -I{} sh -c '$(PYTHON) tools/run_fuzzer.py \
+	  build/fuzz/fuzz/fuzz_$$(basename {} .cc) $(or $(SECONDS),600) >build/fuzz/$$(basename {} .cc).log 2>&1; \
+	  code=$$?; echo "$$(basename {} .cc): exit $$code, $$(grep -o "Done .*" build/fuzz/$$(basename {} .cc).log)"; exit $$code'
+
 bench: ## measure throughput, CPU and memory; see bench/
 	@tools/install-deps.sh build test
 	@$(PYTHON) bench/run.py $(ARGS)
@@ -42,7 +49,7 @@ lint: ## clang-tidy on the files changed since main (ALL=1: on all)
 
 format: ## clang-format everything
 	@tools/install-deps.sh lint
-	@find src apps tests bench -name '*.h' -o -name '*.cc' | xargs clang-format -i
+	@find src apps tests bench fuzz -name '*.h' -o -name '*.cc' | xargs clang-format -i
 
 docs: ## write docs/configuration.md from the table of keys
 	@tools/install-deps.sh build test

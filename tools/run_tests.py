@@ -50,6 +50,9 @@ E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_fau
 # coroutines, and only AddressSanitizer sees it.
 E2E_SANITIZED = ["put308_rows", "http_front", "auth", "operation"]
 
+# Seconds of each fuzzer.
+FUZZ_SECONDS = 20
+
 # Kinds of suites that are run only when asked for: they double the time.
 THOROUGH = ("asan-e2e/",)
 
@@ -354,6 +357,18 @@ def python_suites(trouble, sanitized_trouble=None):
     return suites, sorted(e2e, key=place)
 
 
+def fuzz_names():
+    return sorted(p.stem for p in (ROOT / "fuzz").glob("*.cc"))
+
+
+def fuzz_suites(trouble):
+    if trouble:
+        return [Missing("fuzz/build", f"not built: {trouble}")]
+    return [Check(f"fuzz/{name}", [PYTHON, str(TOOLS / "run_fuzzer.py"),
+                                   str(BUILD / "fuzz/fuzz" / f"fuzz_{name}"), str(FUZZ_SECONDS)])
+            for name in fuzz_names()]
+
+
 def on_each_server(suites, servers):
     """Suites that need a real S3 server, once for each of the servers; the others as they are."""
     expanded = []
@@ -466,6 +481,7 @@ def main():
     names = ([f"unit/{m}" for m in modules if m not in REAL_STORE] +
              [f"tsan/{m}" for m in TSAN_MODULES] +
              [f"stores/{name}" for name in sorted(REAL_STORE)] +
+             [f"fuzz/{name}" for name in fuzz_names()] +
              [s.name for s in check_suites() + plain + e2e])
     if options.list:
         print("\n".join(n for n in names if wanted(n)))
@@ -480,6 +496,8 @@ def main():
                 publish_program()
         if any(kind_wanted(kind) for kind in ("unit/", "stores/", "asan-e2e/")):
             trouble["asan"] = build("asan", ["all"], options.jobs)
+        if kind_wanted("fuzz/"):
+            trouble["fuzz"] = build("fuzz", ["fuzzers"], options.jobs)
         if kind_wanted("tsan/"):
             trouble["tsan"] = build("tsan", [f"{m}_test" for m in TSAN_MODULES], options.jobs)
 
@@ -490,6 +508,8 @@ def main():
         quick += unit_suites("asan", "unit", trouble.get("asan"))
     if kind_wanted("tsan/"):
         quick += unit_suites("tsan", "tsan", trouble.get("tsan"), TSAN_MODULES)
+    if kind_wanted("fuzz/"):
+        quick += fuzz_suites(trouble.get("fuzz"))
     if kind_wanted("stores/"):
         plain += real_store_suites("asan", trouble.get("asan"))
     plain = on_each_server(plain, options.servers)

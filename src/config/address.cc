@@ -9,14 +9,19 @@
 namespace sluice::config {
 namespace {
 
+// The C library reads up to a NUL: what stands behind one would go unseen.
+bool parse(int family, const std::string& host, void* into) {
+  return host.find('\0') == std::string::npos && inet_pton(family, host.c_str(), into) == 1;
+}
+
 bool is_v4(const std::string& host) {
   in_addr parsed{};
-  return inet_pton(AF_INET, host.c_str(), &parsed) == 1;
+  return parse(AF_INET, host, &parsed);
 }
 
 bool is_v6(const std::string& host) {
   in6_addr parsed{};
-  return inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
+  return parse(AF_INET6, host, &parsed);
 }
 
 auto not_an_address(std::string_view text) {
@@ -58,7 +63,7 @@ bool is_loopback(std::string_view host) {
   if (text == "localhost") return true;
   if (is_v4(text)) return text.starts_with("127.");
   in6_addr parsed{};
-  return inet_pton(AF_INET6, text.c_str(), &parsed) == 1 && IN6_IS_ADDR_LOOPBACK(&parsed);
+  return parse(AF_INET6, text, &parsed) && IN6_IS_ADDR_LOOPBACK(&parsed);
 }
 
 }  // namespace sluice::config

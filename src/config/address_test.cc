@@ -1,5 +1,7 @@
 #include "config/address.h"
 
+#include <string_view>
+
 #include <gtest/gtest.h>
 
 namespace sluice::config {
@@ -28,6 +30,8 @@ TEST(Address, RefusesTheRest) {
                            "127.0.0.1:-1", "http://127.0.0.1:80"}) {
     EXPECT_FALSE(parse_listener(text)) << text;
   }
+  EXPECT_FALSE(parse_listener(std::string_view("127.0.0.1\0x:80", 14)));
+  EXPECT_FALSE(is_loopback(std::string_view("127.0.0.1\0x", 11)));
 }
 
 TEST(Address, KnowsLoopback) {

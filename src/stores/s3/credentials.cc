@@ -6,19 +6,15 @@
 #include <string_view>
 
 #include <boost/asio/this_coro.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
 
 #include "base/text.h"
 #include "fetch/alarm.h"
+#include "stores/s3/credential_json.h"
 #include "stores/s3/http_url.h"
 #include "wire/s3_time.h"
 #include "wire/s3_xml.h"
 
 namespace sluice::stores::s3 {
-
-namespace json = boost::json;
 
 namespace {
 
@@ -33,34 +29,11 @@ std::string form_field(std::string_view name, std::string_view value) {
   return std::string(name) + "=" + percent_encode(value, false);
 }
 
-std::string text_at(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return {};
-  return std::string(value->get_string());
-}
-
-// The JSON of container endpoints and of instance metadata.
-Result<CredentialsPtr> parse_json_credentials(const std::string& body, std::string source) {
-  json::parse_options options;
-  options.max_depth = 4;
-  json::error_code error;
-  const json::value value = json::parse(body, error, {}, options);
-  if (error || !value.is_object()) {
-    return fail(Errc::kUnavailable, source + ": the answer is not JSON");
-  }
-  const json::object& object = value.get_object();
-  const std::string code = text_at(object, "Code");
-  if (!code.empty() && code != "Success") {
-    return fail(Errc::kUnavailable, source + ": " + code);
-  }
-  wire::SigV4Credentials keys(text_at(object, "AccessKeyId"),
-                              Secret<std::string>(text_at(object, "SecretAccessKey")),
-                              Secret<std::string>(text_at(object, "Token")));
-  if (keys.access_key.empty() || keys.secret_key.reveal().empty()) {
-    return fail(Errc::kUnavailable, source + ": the answer has no keys");
-  }
-  return std::make_shared<const Credentials>(
-      std::move(keys), wire::parse_iso8601(text_at(object, "Expiration")), std::move(source), true);
+Result<CredentialsPtr> from_json(const std::string& body, std::string source) {
+  Result<JsonCredentials> answer = parse_json_credentials(body);
+  if (!answer) return fail(answer.error().code(), source + ": " + answer.error().detail());
+  return std::make_shared<const Credentials>(std::move(answer->keys), answer->expires,
+                                             std::move(source), true);
 }
 
 std::string value_of(const Profile& profile, const std::string& key) {
@@ -393,7 +366,7 @@ Task<Result<CredentialsPtr>> CredentialService::from_container(Deadline deadline
     if (!answer) {
       last = answer.error();
     } else if (answer->status == 200) {
-      co_return parse_json_credentials(answer->body, who);
+      co_return from_json(answer->body, who);
     } else {
       last = Error(answer->status >= 500 ? Errc::kUnavailable : Errc::kRejected,
                    who + ": the endpoint answered " + std::to_string(answer->status));
@@ -451,7 +424,7 @@ Task<Result<CredentialsPtr>> CredentialService::from_instance(Deadline deadline)
     last = Error(Errc::kUnavailable, who + ": status " + std::to_string(keys->status));
     if (keys->status == 401) continue;
     if (keys->status != 200) break;
-    co_return parse_json_credentials(keys->body, who);
+    co_return from_json(keys->body, who);
   }
   co_return fail(last);
 }

@@ -51,8 +51,9 @@ Profile read_profile(std::string_view file, ProfileFile kind, std::string_view n
     line = without_comment(line);
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) continue;
+    const std::string_view key = trim(line.substr(0, equals));
     const std::string_view value = trim(line.substr(equals + 1));
-    if (!value.empty()) profile[lower(trim(line.substr(0, equals)))] = std::string(value);
+    if (!key.empty() && !value.empty()) profile[lower(key)] = std::string(value);
   }
   return profile;
 }

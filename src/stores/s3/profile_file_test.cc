@@ -21,6 +21,7 @@ TEST(ProfileFile, Credentials) {
       "s3 =\n"
       "  nested = 1\n"
       "no equals sign\n"
+      "= no key\n"
       "[profile third]\n"
       "x=3\n";
   const Profile first = read_profile(file, ProfileFile::kCredentials, "default");
