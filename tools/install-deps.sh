@@ -13,7 +13,7 @@ build="clang-19 cmake ninja-build ccache mold pkg-config make git curl ca-certif
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libexpected-dev
   libpugixml-dev libisal-dev libsqlite3-dev libsqlitecpp-dev libtomlplusplus-dev libcli11-dev
   libspdlog-dev libfmt-dev prometheus-cpp-dev"
-test="g++ libgtest-dev libgmock-dev libclang-rt-19-dev libc6-dev gcc openssl procps strace awscli
+test="g++ libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev libc6-dev gcc openssl procps strace awscli
   radosgw ceph-mon ceph-osd ceph-common nginx-light haproxy prometheus"
 lint="clang-tidy-19 clang-format"
 
