@@ -27,15 +27,22 @@ LiveUpload::LiveUpload(const Services* services, const EngineOptions* options,
 
 LiveUpload::~LiveUpload() = default;
 
-void LiveUpload::adopt(UploadRow row, FenceToken token) {
+void LiveUpload::adopt(UploadRow row, FenceToken token, Registry* registry) {
+  if (loaded_) return;  // another request found the row before the database's answer reached us
   row_ = std::move(row);
   token_ = token;
   total_saved_ = true;
   loaded_ = true;
+  start_idling(registry);
   changed_.notify_all();
 }
 
-Task<Result<Ok>> LiveUpload::load() {
+void LiveUpload::start_idling(Registry* registry) {
+  if (idling_.exchange(true)) return;
+  background_->spawn(idle(shared_from_this(), registry));
+}
+
+Task<Result<Ok>> LiveUpload::load(Registry* registry) {
   while (true) {
     const Signal::Seen seen = changed_.seen();
     if (loaded_) {
@@ -45,7 +52,19 @@ Task<Result<Ok>> LiveUpload::load() {
     if (!loading_) break;
     co_await changed_.wait(seen);
   }
-  loading_ = true;
+  // Also when this task is cancelled: others wait for it.
+  struct Loading {
+    explicit Loading(LiveUpload* u) : up(u) { up->loading_ = true; }
+    ~Loading() { end(); }
+    void end() {
+      if (!std::exchange(up->loading_, false)) return;
+      up->changed_.notify_all();
+    }
+    Loading(const Loading&) = delete;
+    Loading& operator=(const Loading&) = delete;
+    LiveUpload* const up;
+  };
+  Loading loading(this);
   Result<UploadRow> row = co_await services_->state->load(id_);
   Result<FenceToken> token = fail(Errc::kUnavailable, "not claimed");
   if (row) {
@@ -54,8 +73,14 @@ Task<Result<Ok>> LiveUpload::load() {
   }
   // What another process recorded between the two reads is seen by reading again under our claim.
   if (token) row = co_await services_->state->load(id_);
-  loading_ = false;
-  changed_.notify_all();
+  loading.end();
+  if (loaded_) {
+    // Adopted meanwhile by the request that created it, which may have begun to write: its state
+    // stays, but our claim is the newer one.
+    if (token) token_ = *token;
+    drive();
+    co_return Ok{};
+  }
   if (!row) co_return fail(row.error());
   if (!token) co_return fail(token.error());
 
@@ -81,6 +106,7 @@ Task<Result<Ok>> LiveUpload::load() {
   }
   loaded_ = true;
   look_first_ = row_.state == UploadState::kCompleting;
+  start_idling(registry);
   changed_.notify_all();
   drive();
   co_return Ok{};

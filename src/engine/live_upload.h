@@ -82,13 +82,12 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   // --- life in memory
 
   // Just created in the state database by us.
-  void adopt(UploadRow row, FenceToken token);
+  void adopt(UploadRow row, FenceToken token, Registry* registry);
   // Reads and claims the upload; the first caller does it, later ones wait. kNotFound, or the
   // database's error.
-  Task<Result<Ok>> load();
-  // Parks what is idle for too long and ends when nothing is left to keep in memory and the
-  // registry has let go of it. Started by the service, once.
-  static Task<void> idle(std::shared_ptr<LiveUpload> self, Registry* registry);
+  Task<Result<Ok>> load(Registry* registry);
+  // It takes care itself of leaving the registry. Any thread.
+  bool idling() const noexcept { return idling_.load(); }
 
   // --- one request that sends bytes
 
@@ -143,6 +142,12 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
     bool evict_when_parked = false;
     bool busy() const noexcept { return shipping || parking; }
   };
+
+  void start_idling(Registry* registry);
+  // Parks what is idle for too long and ends when nothing is left to keep in memory and the
+  // registry has let go of it. Once, from the moment the state is known: whoever read it, perhaps
+  // after somebody else had failed to.
+  static Task<void> idle(std::shared_ptr<LiveUpload> self, Registry* registry);
 
   // admission and bytes (live_upload.cc)
   core::Outcome incomplete(bool body_unread) const;
@@ -208,6 +213,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool strays_possible_ = false;
   bool loaded_ = false;
   bool loading_ = false;
+  std::atomic<bool> idling_{false};
   // A commit failed or was fenced: memory and database may differ. Nothing more is written through
   // this object; it is unloaded and read again.
   bool poisoned_ = false;

@@ -247,11 +247,10 @@ Task<Result<Use>> UploadService::Impl::create(core::Command command, core::Appen
   if (!token) {
     const std::shared_ptr<LiveUpload> live = use.get();
     use = Use();
-    registry_->remove_if_unused(*live);
+    if (!live->idling()) registry_->remove_if_unused(*live);
     co_return fail(token.error());
   }
-  use->adopt(std::move(stored), *token);
-  background_.spawn(LiveUpload::idle(use.get(), registry_.get()));
+  use->adopt(std::move(stored), *token, registry_.get());
   services_.metrics->upload_created();
   co_return std::move(use);
 }
@@ -261,14 +260,13 @@ Task<Result<Use>> UploadService::Impl::wake(UploadId id) {
   bool made = false;
   Use use = registry_->acquire(id, [this, &id] { return make_live(id); }, &made);
   const std::shared_ptr<LiveUpload> live = use.get();
-  Task<Result<Ok>> loading = live->load();
+  Task<Result<Ok>> loading = live->load(registry_.get());
   const Result<Ok> loaded = co_await run_on(live->executor(), std::move(loading));
   if (!loaded) {
     use = Use();
-    if (made) registry_->remove_if_unused(*live);
+    if (!live->idling()) registry_->remove_if_unused(*live);
     co_return fail(loaded.error());
   }
-  if (made) background_.spawn(LiveUpload::idle(live, registry_.get()));
   co_return std::move(use);
 }
 
