@@ -152,6 +152,9 @@ bool LiveUpload::busy() const noexcept {
 
 ByteOffset LiveUpload::durable_end() const noexcept { return durable_.end_of_run(ByteOffset()); }
 
+// What a client may be told: never less than another process may have told it already.
+ByteOffset LiveUpload::said_end() const noexcept { return std::max(durable_end(), recorded_); }
+
 // End of the run from 0 over everything that is durable or in memory.
 ByteOffset LiveUpload::received_end() const {
   ByteOffset at = durable_end();
@@ -170,7 +173,7 @@ ByteOffset LiveUpload::received_end() const {
 
 core::Outcome LiveUpload::incomplete(bool body_unread) const {
   core::Incomplete state;
-  state.offset = durable_end();
+  state.offset = said_end();
   state.total = row_.total;
   state.ranges = durable_.ranges();
   state.parallel = row_.parallel;
@@ -183,7 +186,7 @@ core::Outcome LiveUpload::refused(ProblemType type, std::string detail, bool bod
   const core::ProblemEntry& entry = core::problem_entry(type);
   if (entry.status == 503) refusal.problem.retry_after_s = 2;
   if (type == ProblemType::kDraining) refusal.problem.retry_after_s = 0;
-  if (row_.state == UploadState::kOpen) refusal.offset = durable_end();
+  if (row_.state == UploadState::kOpen) refusal.offset = said_end();
   return refusal;
 }
 
@@ -283,8 +286,9 @@ void LiveUpload::set_writer(std::optional<Writer> writer) {
   changed_.notify_all();
 }
 
-Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
+Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
   Step step;
+  recorded_ = std::max(recorded_, recorded);
   if (completing_driven_) {
     const Deadline patience(services_->clock->now() + options_->complete_wait);
     co_await wait_settled(patience);
@@ -315,6 +319,18 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
       step.outcome = store_refusal();
       co_return step;
     }
+  }
+  if (begin > durable_end() && begin <= recorded_) {
+    // Not a gap: another process wrote what is missing here. Unless a record of our own is still on
+    // its way, this object will never know; the next request reads the state again.
+    if (!busy()) {
+      poisoned_ = true;
+      fenced_ = true;
+      fence_writer();
+      changed_.notify_all();
+    }
+    step.outcome = refused(ProblemType::kTakenOver, "the upload's state has to be read again", true);
+    co_return step;
   }
   if (begin > durable_end()) {  // a gap stores nothing
     step.outcome = incomplete(true);
@@ -527,7 +543,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
 
 // --- queries
 
-Task<core::Outcome> LiveUpload::query(core::Query query) {
+Task<core::Outcome> LiveUpload::query(core::Query query, ByteOffset recorded) {
+  recorded_ = std::max(recorded_, recorded);
   if (completing_driven_) {
     const Deadline patience(services_->clock->now() + options_->complete_wait);
     co_await wait_settled(patience);

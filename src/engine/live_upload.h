@@ -91,13 +91,15 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   // --- one request that sends bytes
 
-  Task<Step> admit(core::Append append, BodySource* body);
+  // `recorded`: what the database was just seen to hold. More than we know of means that another
+  // process has written meanwhile; a client may know of it, so nothing lower is said (G1).
+  Task<Step> admit(core::Append append, BodySource* body, ByteOffset recorded);
   Task<Step> offer(WriterId writer, Bytes bytes);
   Task<core::Outcome> finish(WriterId writer, BodyEnd end);
 
   // --- other requests
 
-  Task<core::Outcome> query(core::Query query);
+  Task<core::Outcome> query(core::Query query, ByteOffset recorded);
   // Aborts an open upload. kConflict: it is completing or complete.
   Task<Result<Ok>> abort(std::string reason);
   // Waits for a running completion or abort to end. False: not within the time.
@@ -162,6 +164,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool busy() const noexcept;
   std::optional<core::Outcome> accept(Bytes bytes);
   ByteOffset durable_end() const noexcept;
+  ByteOffset said_end() const noexcept;
   ByteOffset received_end() const;
   ByteOffset part_end(PartNumber number) const;
   Slot& slot_at(PartNumber number);
@@ -220,6 +223,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool fenced_ = false;
 
   core::RangeSet durable_;
+  ByteOffset recorded_;  // most that a request saw in the database
   std::map<PartNumber, Slot> slots_;  // parts that are not recorded yet
   std::deque<PartNumber> ready_;      // full, waiting for a place in flight
   std::uint32_t in_flight_ = 0;

@@ -35,10 +35,19 @@ core::Outcome state_unavailable(const Error& error) {
   return refuse(ProblemType::kOverloaded, "the upload's state cannot be reached right now");
 }
 
-core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds expire_after) {
+core::RangeSet durable_ranges(const UploadRow& row) {
   core::RangeSet durable;
   for (const PartRow& part : row.parts) durable.add(part.range);
   for (const ParkedRow& parked : row.parked) durable.add(parked.range);
+  return durable;
+}
+
+ByteOffset recorded_end(const UploadRow& row) {
+  return durable_ranges(row).end_of_run(ByteOffset());
+}
+
+core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds expire_after) {
+  const core::RangeSet durable = durable_ranges(row);
   core::Inspected state;
   state.state = std::string(to_string(row.state));
   state.id = row.id;
@@ -98,7 +107,7 @@ class UploadService::Impl {
   Task<Result<Use>> create(core::Command command, core::Append verb, core::Grant grant,
                            std::optional<UploadId> replaces);
   Task<Result<Use>> wake(UploadId id);
-  Task<core::Outcome> pump(Use use, core::Append verb, BodySource* body);
+  Task<core::Outcome> pump(Use use, core::Append verb, BodySource* body, ByteOffset recorded);
   Task<void> abort_replaced(UploadId id);
   Task<void> relieve();
   std::shared_ptr<LiveUpload> make_live(const UploadId& id);
@@ -189,7 +198,8 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
         co_return state_unavailable(use.error());
       }
       if (*verb.begin > ByteOffset()) services_.metrics->upload_resumed();
-      co_return co_await pump(std::move(*use), verb, body);
+      const ByteOffset recorded = recorded_end(*row);
+      co_return co_await pump(std::move(*use), verb, body, recorded);
     }
     if (!from_start) {
       if (!row) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
@@ -212,7 +222,7 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       co_return state_unavailable(use.error());
     }
     if (open) background_.spawn(abort_replaced(*replaces));
-    co_return co_await pump(std::move(*use), verb, body);
+    co_return co_await pump(std::move(*use), verb, body, ByteOffset());
   }
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
 }
@@ -271,10 +281,11 @@ Task<Result<Use>> UploadService::Impl::wake(UploadId id) {
 }
 
 // Moves the body into the upload. Runs on the connection's thread; the upload may live on another.
-Task<core::Outcome> UploadService::Impl::pump(Use use, core::Append verb, BodySource* body) {
+Task<core::Outcome> UploadService::Impl::pump(Use use, core::Append verb, BodySource* body,
+                                              ByteOffset recorded) {
   LiveUpload* const up = use.get().get();
   const Executor owner = up->executor();
-  Task<Step> admission = up->admit(verb, body);
+  Task<Step> admission = up->admit(verb, body, recorded);
   Step step = co_await run_on(owner, std::move(admission));
   if (step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
 
@@ -352,7 +363,7 @@ Task<core::Outcome> UploadService::Impl::query(core::Command command, core::Quer
   }
   Result<Use> use = co_await wake(row->id);
   if (!use) co_return state_unavailable(use.error());
-  Task<core::Outcome> asking = use->get()->query(verb);
+  Task<core::Outcome> asking = use->get()->query(verb, recorded_end(*row));
   co_return co_await run_on(use->get()->executor(), std::move(asking));
 }
 
