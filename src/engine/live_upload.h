@@ -201,6 +201,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   static Task<void> drive_abort(std::shared_ptr<LiveUpload> self);
   Task<void> remove_parked_and_strays();
   wire::Checksum whole_checksum() const;
+  bool knows_bytes() const;
 
   // Constant after construction.
   const Services* const services_;

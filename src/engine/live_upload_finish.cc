@@ -182,8 +182,8 @@ Task<Result<ObjectInfo>> LiveUpload::find_our_object() {
     co_return fail(Errc::kCorrupt, "the object in the store has another size");
   }
   const wire::Checksum expected = whole_checksum();
-  const bool comparable = found->checksum && found->checksum->kind() == expected.kind() &&
-                          (row_.multipart || !slots_.empty());
+  const bool comparable =
+      found->checksum && found->checksum->kind() == expected.kind() && knows_bytes();
   if (comparable && *found->checksum != expected) {
     co_return fail(Errc::kCorrupt, "the object in the store has another checksum");
   }
@@ -262,6 +262,14 @@ Task<Result<ObjectInfo>> LiveUpload::complete_multipart() {
   co_return seen;
 }
 
+// The checksum of the whole object is known: of a one-request object, who took over has perhaps the
+// parked beginning only, while all of it is in the store.
+bool LiveUpload::knows_bytes() const {
+  if (row_.multipart || row_.total->value() == 0) return true;
+  const auto slot = slots_.find(PartNumber(1));
+  return slot != slots_.end() && slot->second.assembly.full();
+}
+
 wire::Checksum LiveUpload::whole_checksum() const {
   wire::Checksum sum = wire::Checksum::of_nothing(row_.checksum_kind);
   for (const PartRow& part : row_.parts) {
@@ -278,8 +286,7 @@ Task<Result<Ok>> LiveUpload::record_complete(ObjectInfo info) {
   result.name = row_.name;
   result.size = info.size;
   result.etag = info.etag;
-  const bool know_bytes = row_.multipart || !slots_.empty() || info.size.value() == 0;
-  if (know_bytes) {
+  if (knows_bytes()) {
     result.checksum = whole_checksum();
   } else {
     result.checksum = info.checksum;
