@@ -45,6 +45,10 @@ Task<core::Outcome> LiveUpload::complete_and_answer() {
     if (!busy() || completing_driven_) break;
     co_await changed_.wait(seen);
   }
+  const bool all_here = is_small() || durable_end() == end_of(*row_.total);
+  if (row_.state == UploadState::kOpen && !completing_driven_ && !poisoned_ && !all_here) {
+    co_return refused(ProblemType::kTakenOver, "a newer request took over", false);
+  }
   if (row_.state == UploadState::kOpen && !completing_driven_ && !poisoned_) {
     completing_driven_ = true;
     background_->spawn(drive_completion(shared_from_this()));
@@ -76,13 +80,20 @@ Task<Result<Ok>> LiveUpload::ship_everything() {
       co_return fail(Errc::kCancelled, "the upload is not open any more");
     }
     if (store_error_) co_return fail(*store_error_);
-    if (slots_.empty()) break;
+    if (slots_.empty()) {
+      if (durable_end() == end_of(*row_.total)) break;
+      co_return fail(Errc::kFenced, "a newer request took over bytes that were not recorded yet");
+    }
+    bool moving = false;
     for (auto& [number, slot] : slots_) {
+      moving = moving || slot.busy() || slot.assembly.full();
       if (slot.busy() || !slot.assembly.full()) continue;
       if (std::find(ready_.begin(), ready_.end(), number) == ready_.end()) {
         ready_.push_back(number);
       }
     }
+    // Parts that a newer writer has emptied and perhaps never fills.
+    if (!moving) co_return fail(Errc::kFenced, "a newer request took over");
     pump_ships();
     co_await changed_.wait(seen);
   }
