@@ -145,6 +145,14 @@ Task<void> LiveUpload::drive_completion(std::shared_ptr<LiveUpload> self) {
     if (up->services_->clock->now() >= give_up) break;  // recover() comes back to it
     co_await up->services_->clock->sleep_until(up->services_->clock->now() + pause);
     pause = std::min(pause * 2, kRetryMax);
+    if (!up->row_.multipart) {
+      // A PUT replaces whatever is there by then: only who still holds the upload may repeat it.
+      Mutation still_ours(up->id_, up->token_, UploadState::kCompleting,
+                          up->services_->clock->wall_now());
+      still_ours.changes.push_back(change::Touch{});
+      const Result<Ok> ours = co_await up->commit(std::move(still_ours));
+      if (!ours) break;
+    }
   }
   up->completing_driven_ = false;
   up->changed_.notify_all();
