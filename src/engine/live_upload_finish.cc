@@ -40,9 +40,10 @@ Task<core::Outcome> LiveUpload::complete_and_answer() {
           : store_refusal();
     }
   }
-  while (busy() && !completing_driven_) {  // records on their way still expect an open upload
+  // Records on their way still expect an open upload. After stop() nobody ends them any more.
+  while (busy() && !completing_driven_ && !poisoned_) {
     const Signal::Seen seen = changed_.seen();
-    if (!busy() || completing_driven_) break;
+    if (!busy() || completing_driven_ || poisoned_) break;
     co_await changed_.wait(seen);
   }
   const bool all_here = is_small() || durable_end() == end_of(*row_.total);
