@@ -115,9 +115,11 @@ Task<Result<Ok>> LiveUpload::load(Registry* registry) {
 Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry) {
   constexpr int kTriesMax = 20;
   int failed_tries = 0;
+  std::optional<Instant> idle_since;  // who only looks by (for memory) does not begin it anew
   while (true) {
     const Signal::Seen seen = self->changed_.seen();
     if (self->uses_.load() > 0 || self->busy()) {
+      idle_since.reset();
       co_await self->changed_.wait(seen);
       continue;
     }
@@ -126,10 +128,13 @@ Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry
                           self->unparked().value() > 0;
     if (parkable) {
       // The client usually comes back within seconds and then continues from memory.
-      const Instant patience = self->services_->clock->now() + self->options_->linger;
+      if (!idle_since) idle_since = self->services_->clock->now();
+      const Instant patience = *idle_since + self->options_->linger;
       const bool moved =
           co_await wait_until(&self->changed_, seen, self->services_->clock, patience);
-      if (moved) continue;
+      if (moved && self->services_->clock->now() < patience) continue;
+      if (self->uses_.load() > 0 || self->busy()) continue;
+      idle_since.reset();
       self->store_error_.reset();
       const Result<Ok> settled = co_await self->settle();
       failed_tries = settled ? 0 : failed_tries + 1;
@@ -219,6 +224,16 @@ std::optional<core::Outcome> LiveUpload::settled_outcome(bool body_unread) const
       return refused(ProblemType::kUploadGone, "the upload was " + row_.reason, body_unread);
   }
   return std::nullopt;
+}
+
+// The answer to a request that does not write any more.
+core::Outcome LiveUpload::superseded_outcome() const {
+  if (auto over = settled_outcome(true)) return std::move(*over);
+  if (poisoned_) {
+    return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+                   "the upload's state has to be read again", true);
+  }
+  return refused(ProblemType::kTakenOver, "a newer request took over", true);
 }
 
 // --- admission
@@ -410,17 +425,11 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   }
   while (true) {
     const Signal::Seen seen = changed_.seen();
-    if (!writer_ || writer_->id != id) {
-      // Fenced: by a newer request, or because the upload ended.
-      auto over = settled_outcome(true);
-      step.outcome = over ? std::move(*over)
-                          : refused(ProblemType::kTakenOver, "a newer request took over", true);
-      co_return step;
-    }
-    if (poisoned_) {
-      set_writer(std::nullopt);
-      step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
-                             "the upload's state has to be read again", true);
+    const bool current = writer_ && writer_->id == id;
+    if (!current || poisoned_) {
+      // Fenced: by a newer request, or because the upload ended, or cannot be recorded.
+      if (current) set_writer(std::nullopt);
+      step.outcome = superseded_outcome();
       co_return step;
     }
     if (store_error_) {
@@ -497,8 +506,7 @@ bool LiveUpload::is_small() const {
 Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   const bool current = writer_ && writer_->id == id;
   if (!current) {
-    if (auto over = settled_outcome(true)) co_return std::move(*over);
-    co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
+    co_return superseded_outcome();
   }
   const Writer writer = *writer_;
   set_writer(std::nullopt);
@@ -518,6 +526,7 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
     case BodyEnd::kInterrupted: {
       const Result<Ok> settled = co_await settle();
       static_cast<void>(settled);
+      if (store_error_ && !draining_) co_return store_refusal();
       co_return refused(ProblemType::kDraining, "the server is stopping", true);
     }
     case BodyEnd::kClean:
@@ -594,7 +603,10 @@ ByteCount LiveUpload::reclaimable() const noexcept {
   if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return n;
   for (const auto& [number, slot] : slots_) {
     const bool leaving = slot.busy() || (slot.assembly.full() && !is_small());
-    if (!leaving) n += slot.assembly.resident();
+    if (leaving) continue;
+    n += slot.assembly.resident();
+    // Not parked again before somebody asks for it: others may have more luck.
+    if (store_error_) n -= slot.assembly.unparked();
   }
   return n;
 }

@@ -170,6 +170,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Slot& slot_at(PartNumber number);
   bool is_small() const;
   core::Outcome store_refusal() const;
+  core::Outcome superseded_outcome() const;
 
   // ships and parks (live_upload_store.cc)
   void pump_ships();

@@ -448,24 +448,28 @@ void UploadService::Impl::relieve_pressure() noexcept {
 }
 
 Task<void> UploadService::Impl::relieve() {
-  const Executor here = services_.executor;
-  // Ours only: the state of others may be read on their threads alone.
-  std::vector<Use> ours =
-      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
-  LiveUpload* largest = nullptr;
-  ByteCount most;
-  for (const Use& use : ours) {
-    const ByteCount held = use->reclaimable();
-    if (held > most) {
-      most = held;
-      largest = use.get().get();
+  // Whoever began to wait meanwhile was not heard, and nobody else may ever come: look again as long
+  // as somebody waits.
+  do {
+    const Executor here = services_.executor;
+    // Ours only: the state of others may be read on their threads alone.
+    std::vector<Use> ours =
+        registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+    LiveUpload* largest = nullptr;
+    ByteCount most;
+    for (const Use& use : ours) {
+      const ByteCount held = use->reclaimable();
+      if (held > most) {
+        most = held;
+        largest = use.get().get();
+      }
     }
-  }
-  if (largest != nullptr) largest->give_memory_back();
-  ours.clear();
-  // Give what was started a moment before the next choice is made.
-  const Instant soon = services_.clock->now() + std::chrono::milliseconds(5);
-  co_await services_.clock->sleep_until(soon);
+    if (largest != nullptr) largest->give_memory_back();
+    ours.clear();
+    // Give what was started a moment before the next choice is made.
+    const Duration moment = std::chrono::milliseconds(largest != nullptr ? 5 : 500);
+    co_await services_.clock->sleep_until(services_.clock->now() + moment);
+  } while (services_.pool->usage().waiting > 0);
   relieving_ = false;
 }
 
