@@ -4,7 +4,7 @@ PYTHON := /usr/bin/python3
 JOBS := $(shell nproc)
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test test-thorough test-stores bench lint format docs clean
+.PHONY: help run build test test-thorough test-stores sim sim-plant bench lint format docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -32,6 +32,17 @@ test-stores: ## only what talks to a real S3 server: Ceph RGW, or SLUICE_TEST_S3
 	@tools/install-deps.sh build test
 	@$(PYTHON) tools/run_tests.py --only '^stores/|^e2e/sizes_ceph'
 
+SEEDS ?= 10000
+sim: ## simulate schedules of faults: SEEDS=N, SEEDS=A..B, or SEED=X for the trace of one
+	@tools/install-deps.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build build/release --parallel $(JOBS) --target sluice_sim | tail -1
+	@build/release/sim/sluice_sim $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS)) $(ARGS)
+
+sim-plant: ## put known bugs into a copy of the engine: the simulator must find each
+	@tools/install-deps.sh build test
+	@$(PYTHON) sim/plant.py $(ARGS)
+
 bench: ## measure throughput, CPU and memory; see bench/
 	@tools/install-deps.sh build test
 	@$(PYTHON) bench/run.py $(ARGS)
@@ -42,7 +53,7 @@ lint: ## clang-tidy on the files changed since main (ALL=1: on all)
 
 format: ## clang-format everything
 	@tools/install-deps.sh lint
-	@find src apps tests bench -name '*.h' -o -name '*.cc' | xargs clang-format -i
+	@find src apps tests bench sim -name '*.h' -o -name '*.cc' | xargs clang-format -i
 
 docs: ## write docs/configuration.md from the table of keys
 	@tools/install-deps.sh build test
