@@ -217,22 +217,22 @@ class SimContext : public boost::asio::execution_context {
     event->op->run();
     running_ = before;
   }
-  void post(LaneId id, std::unique_ptr<Op> op) {
-    Lane& lane = lanes_[id];
-    Instant when = now_of(id);
+  void post(LaneId lane_id, std::unique_ptr<Op> op) {
+    Lane& lane = lanes_[lane_id];
+    Instant when = now_of(lane_id);
     if (lane.lag_max > Duration::zero()) {
       when += draw_.time_up_to(lane.lag_max);
       when = lane.last = std::max(when, lane.last);
     }
-    push(id, when, std::move(op));
+    push(lane_id, when, std::move(op));
   }
-  void push(LaneId id, Instant when, std::unique_ptr<Op> op) {
+  void push(LaneId lane_id, Instant when, std::unique_ptr<Op> op) {
     Event event;
-    event.at = std::max(when, now_of(id));
+    event.at = std::max(when, now_of(lane_id));
     event.sequence = sequence_++;
-    event.lane = id;
+    event.lane = lane_id;
     event.op = std::move(op);
-    insert(burying_ == lanes_[id].process ? &grave_ : &queue_, std::move(event));
+    insert(burying_ == lanes_[lane_id].process ? &grave_ : &queue_, std::move(event));
   }
 
   Draw draw_;
