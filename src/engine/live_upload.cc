@@ -27,15 +27,22 @@ LiveUpload::LiveUpload(const Services* services, const EngineOptions* options,
 
 LiveUpload::~LiveUpload() = default;
 
-void LiveUpload::adopt(UploadRow row, FenceToken token) {
+void LiveUpload::adopt(UploadRow row, FenceToken token, Registry* registry) {
+  if (loaded_) return;  // another request found the row before the database's answer reached us
   row_ = std::move(row);
   token_ = token;
   total_saved_ = true;
   loaded_ = true;
+  start_idling(registry);
   changed_.notify_all();
 }
 
-Task<Result<Ok>> LiveUpload::load() {
+void LiveUpload::start_idling(Registry* registry) {
+  if (idling_.exchange(true)) return;
+  background_->spawn(idle(shared_from_this(), registry));
+}
+
+Task<Result<Ok>> LiveUpload::load(Registry* registry) {
   while (true) {
     const Signal::Seen seen = changed_.seen();
     if (loaded_) {
@@ -45,7 +52,19 @@ Task<Result<Ok>> LiveUpload::load() {
     if (!loading_) break;
     co_await changed_.wait(seen);
   }
-  loading_ = true;
+  // Also when this task is cancelled: others wait for it.
+  struct Loading {
+    explicit Loading(LiveUpload* u) : up(u) { up->loading_ = true; }
+    ~Loading() { end(); }
+    void end() {
+      if (!std::exchange(up->loading_, false)) return;
+      up->changed_.notify_all();
+    }
+    Loading(const Loading&) = delete;
+    Loading& operator=(const Loading&) = delete;
+    LiveUpload* const up;
+  };
+  Loading loading(this);
   Result<UploadRow> row = co_await services_->state->load(id_);
   Result<FenceToken> token = fail(Errc::kUnavailable, "not claimed");
   if (row) {
@@ -54,8 +73,14 @@ Task<Result<Ok>> LiveUpload::load() {
   }
   // What another process recorded between the two reads is seen by reading again under our claim.
   if (token) row = co_await services_->state->load(id_);
-  loading_ = false;
-  changed_.notify_all();
+  loading.end();
+  if (loaded_) {
+    // Adopted meanwhile by the request that created it, which may have begun to write: its state
+    // stays, but our claim is the newer one.
+    if (token) token_ = *token;
+    drive();
+    co_return Ok{};
+  }
   if (!row) co_return fail(row.error());
   if (!token) co_return fail(token.error());
 
@@ -81,6 +106,7 @@ Task<Result<Ok>> LiveUpload::load() {
   }
   loaded_ = true;
   look_first_ = row_.state == UploadState::kCompleting;
+  start_idling(registry);
   changed_.notify_all();
   drive();
   co_return Ok{};
@@ -89,9 +115,11 @@ Task<Result<Ok>> LiveUpload::load() {
 Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry) {
   constexpr int kTriesMax = 20;
   int failed_tries = 0;
+  std::optional<Instant> idle_since;  // who only looks by (for memory) does not begin it anew
   while (true) {
     const Signal::Seen seen = self->changed_.seen();
     if (self->uses_.load() > 0 || self->busy()) {
+      idle_since.reset();
       co_await self->changed_.wait(seen);
       continue;
     }
@@ -100,10 +128,13 @@ Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry
                           self->unparked().value() > 0;
     if (parkable) {
       // The client usually comes back within seconds and then continues from memory.
-      const Instant patience = self->services_->clock->now() + self->options_->linger;
+      if (!idle_since) idle_since = self->services_->clock->now();
+      const Instant patience = *idle_since + self->options_->linger;
       const bool moved =
           co_await wait_until(&self->changed_, seen, self->services_->clock, patience);
-      if (moved) continue;
+      if (moved && self->services_->clock->now() < patience) continue;
+      if (self->uses_.load() > 0 || self->busy()) continue;
+      idle_since.reset();
       self->store_error_.reset();
       const Result<Ok> settled = co_await self->settle();
       failed_tries = settled ? 0 : failed_tries + 1;
@@ -126,6 +157,9 @@ bool LiveUpload::busy() const noexcept {
 
 ByteOffset LiveUpload::durable_end() const noexcept { return durable_.end_of_run(ByteOffset()); }
 
+// What a client may be told: never less than another process may have told it already.
+ByteOffset LiveUpload::said_end() const noexcept { return std::max(durable_end(), recorded_); }
+
 // End of the run from 0 over everything that is durable or in memory.
 ByteOffset LiveUpload::received_end() const {
   ByteOffset at = durable_end();
@@ -144,7 +178,7 @@ ByteOffset LiveUpload::received_end() const {
 
 core::Outcome LiveUpload::incomplete(bool body_unread) const {
   core::Incomplete state;
-  state.offset = durable_end();
+  state.offset = said_end();
   state.total = row_.total;
   state.ranges = durable_.ranges();
   state.parallel = row_.parallel;
@@ -157,7 +191,7 @@ core::Outcome LiveUpload::refused(ProblemType type, std::string detail, bool bod
   const core::ProblemEntry& entry = core::problem_entry(type);
   if (entry.status == 503) refusal.problem.retry_after_s = 2;
   if (type == ProblemType::kDraining) refusal.problem.retry_after_s = 0;
-  if (row_.state == UploadState::kOpen) refusal.offset = durable_end();
+  if (row_.state == UploadState::kOpen) refusal.offset = said_end();
   return refusal;
 }
 
@@ -190,6 +224,16 @@ std::optional<core::Outcome> LiveUpload::settled_outcome(bool body_unread) const
       return refused(ProblemType::kUploadGone, "the upload was " + row_.reason, body_unread);
   }
   return std::nullopt;
+}
+
+// The answer to a request that does not write any more.
+core::Outcome LiveUpload::superseded_outcome() const {
+  if (auto over = settled_outcome(true)) return std::move(*over);
+  if (poisoned_) {
+    return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+                   "the upload's state has to be read again", true);
+  }
+  return refused(ProblemType::kTakenOver, "a newer request took over", true);
 }
 
 // --- admission
@@ -257,8 +301,9 @@ void LiveUpload::set_writer(std::optional<Writer> writer) {
   changed_.notify_all();
 }
 
-Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
+Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
   Step step;
+  recorded_ = std::max(recorded_, recorded);
   if (completing_driven_) {
     const Deadline patience(services_->clock->now() + options_->complete_wait);
     co_await wait_settled(patience);
@@ -289,6 +334,18 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
       step.outcome = store_refusal();
       co_return step;
     }
+  }
+  if (begin > durable_end() && begin <= recorded_) {
+    // Not a gap: another process wrote what is missing here. Unless a record of our own is still on
+    // its way, this object will never know; the next request reads the state again.
+    if (!busy()) {
+      poisoned_ = true;
+      fenced_ = true;
+      fence_writer();
+      changed_.notify_all();
+    }
+    step.outcome = refused(ProblemType::kTakenOver, "the upload's state has to be read again", true);
+    co_return step;
   }
   if (begin > durable_end()) {  // a gap stores nothing
     step.outcome = incomplete(true);
@@ -368,17 +425,11 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   }
   while (true) {
     const Signal::Seen seen = changed_.seen();
-    if (!writer_ || writer_->id != id) {
-      // Fenced: by a newer request, or because the upload ended.
-      auto over = settled_outcome(true);
-      step.outcome = over ? std::move(*over)
-                          : refused(ProblemType::kTakenOver, "a newer request took over", true);
-      co_return step;
-    }
-    if (poisoned_) {
-      set_writer(std::nullopt);
-      step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
-                             "the upload's state has to be read again", true);
+    const bool current = writer_ && writer_->id == id;
+    if (!current || poisoned_) {
+      // Fenced: by a newer request, or because the upload ended, or cannot be recorded.
+      if (current) set_writer(std::nullopt);
+      step.outcome = superseded_outcome();
       co_return step;
     }
     if (store_error_) {
@@ -455,8 +506,7 @@ bool LiveUpload::is_small() const {
 Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   const bool current = writer_ && writer_->id == id;
   if (!current) {
-    if (auto over = settled_outcome(true)) co_return std::move(*over);
-    co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
+    co_return superseded_outcome();
   }
   const Writer writer = *writer_;
   set_writer(std::nullopt);
@@ -476,6 +526,7 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
     case BodyEnd::kInterrupted: {
       const Result<Ok> settled = co_await settle();
       static_cast<void>(settled);
+      if (store_error_ && !draining_) co_return store_refusal();
       co_return refused(ProblemType::kDraining, "the server is stopping", true);
     }
     case BodyEnd::kClean:
@@ -501,7 +552,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
 
 // --- queries
 
-Task<core::Outcome> LiveUpload::query(core::Query query) {
+Task<core::Outcome> LiveUpload::query(core::Query query, ByteOffset recorded) {
+  recorded_ = std::max(recorded_, recorded);
   if (completing_driven_) {
     const Deadline patience(services_->clock->now() + options_->complete_wait);
     co_await wait_settled(patience);
@@ -551,7 +603,10 @@ ByteCount LiveUpload::reclaimable() const noexcept {
   if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return n;
   for (const auto& [number, slot] : slots_) {
     const bool leaving = slot.busy() || (slot.assembly.full() && !is_small());
-    if (!leaving) n += slot.assembly.resident();
+    if (leaving) continue;
+    n += slot.assembly.resident();
+    // Not parked again before somebody asks for it: others may have more luck.
+    if (store_error_) n -= slot.assembly.unparked();
   }
   return n;
 }

@@ -82,23 +82,24 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   // --- life in memory
 
   // Just created in the state database by us.
-  void adopt(UploadRow row, FenceToken token);
+  void adopt(UploadRow row, FenceToken token, Registry* registry);
   // Reads and claims the upload; the first caller does it, later ones wait. kNotFound, or the
   // database's error.
-  Task<Result<Ok>> load();
-  // Parks what is idle for too long and ends when nothing is left to keep in memory and the
-  // registry has let go of it. Started by the service, once.
-  static Task<void> idle(std::shared_ptr<LiveUpload> self, Registry* registry);
+  Task<Result<Ok>> load(Registry* registry);
+  // It takes care itself of leaving the registry. Any thread.
+  bool idling() const noexcept { return idling_.load(); }
 
   // --- one request that sends bytes
 
-  Task<Step> admit(core::Append append, BodySource* body);
+  // `recorded`: what the database was just seen to hold. More than we know of means that another
+  // process has written meanwhile; a client may know of it, so nothing lower is said (G1).
+  Task<Step> admit(core::Append append, BodySource* body, ByteOffset recorded);
   Task<Step> offer(WriterId writer, Bytes bytes);
   Task<core::Outcome> finish(WriterId writer, BodyEnd end);
 
   // --- other requests
 
-  Task<core::Outcome> query(core::Query query);
+  Task<core::Outcome> query(core::Query query, ByteOffset recorded);
   // Aborts an open upload. kConflict: it is completing or complete.
   Task<Result<Ok>> abort(std::string reason);
   // Waits for a running completion or abort to end. False: not within the time.
@@ -144,6 +145,12 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
     bool busy() const noexcept { return shipping || parking; }
   };
 
+  void start_idling(Registry* registry);
+  // Parks what is idle for too long and ends when nothing is left to keep in memory and the
+  // registry has let go of it. Once, from the moment the state is known: whoever read it, perhaps
+  // after somebody else had failed to.
+  static Task<void> idle(std::shared_ptr<LiveUpload> self, Registry* registry);
+
   // admission and bytes (live_upload.cc)
   core::Outcome incomplete(bool body_unread) const;
   core::Outcome refused(core::ProblemType type, std::string detail, bool body_unread) const;
@@ -157,11 +164,13 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool busy() const noexcept;
   std::optional<core::Outcome> accept(Bytes bytes);
   ByteOffset durable_end() const noexcept;
+  ByteOffset said_end() const noexcept;
   ByteOffset received_end() const;
   ByteOffset part_end(PartNumber number) const;
   Slot& slot_at(PartNumber number);
   bool is_small() const;
   core::Outcome store_refusal() const;
+  core::Outcome superseded_outcome() const;
 
   // ships and parks (live_upload_store.cc)
   void pump_ships();
@@ -193,6 +202,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   static Task<void> drive_abort(std::shared_ptr<LiveUpload> self);
   Task<void> remove_parked_and_strays();
   wire::Checksum whole_checksum() const;
+  bool knows_bytes() const;
 
   // Constant after construction.
   const Services* const services_;
@@ -208,12 +218,14 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool strays_possible_ = false;
   bool loaded_ = false;
   bool loading_ = false;
+  std::atomic<bool> idling_{false};
   // A commit failed or was fenced: memory and database may differ. Nothing more is written through
   // this object; it is unloaded and read again.
   bool poisoned_ = false;
   bool fenced_ = false;
 
   core::RangeSet durable_;
+  ByteOffset recorded_;  // most that a request saw in the database
   std::map<PartNumber, Slot> slots_;  // parts that are not recorded yet
   std::deque<PartNumber> ready_;      // full, waiting for a place in flight
   std::uint32_t in_flight_ = 0;

@@ -59,6 +59,8 @@ Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
     fenced_ = error.code() == Errc::kFenced || error.code() == Errc::kConflict;
     services_->log->warn("upload state not recorded",
                          {{"upload_id", id_.str()}, {"error", error.detail()}});
+    // Its body may be waiting for memory that only this upload could give back.
+    fence_writer();
     changed_.notify_all();
     co_return fail(error);
   }
@@ -72,6 +74,8 @@ void LiveUpload::store_failed(Error error) {
   services_->log->warn("store call failed for an upload",
                        {{"upload_id", id_.str()}, {"error", error.detail()}});
   store_error_ = std::move(error);
+  // The writer's body may be waiting for memory that the parts which failed hold.
+  if (writer_ && writer_->body != nullptr) writer_->body->interrupt();
 }
 
 // --- ships
