@@ -427,6 +427,10 @@ void Checker::check_end() {
       check_whole(*track, "at the end");
     }
   }
+  const auto unsettled = outside_->immediate.run(outside_->store.list_unsettled(Deadline::never()));
+  for (const UploadId& upload : *unsettled) {
+    outside_->violate("a proof of completion was left behind: " + upload.str());
+  }
   for (const MultipartId& multipart : outside_->store.multipart_ids()) {
     outside_->violate("a multipart upload was left behind: " + multipart.str());
   }

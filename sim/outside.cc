@@ -11,6 +11,7 @@ stores::MemoryStoreOptions store_options(const Settings& settings, const Clock* 
   options.limits = settings.limits;
   options.clock = clock;
   options.etag_of_content = settings.etag_of_content;
+  options.keeps_proofs = true;
   return options;
 }
 

@@ -199,6 +199,14 @@ Task<Result<Ok>> SimStore::settle(ObjectSpec spec, Deadline deadline) {
   co_return co_await line_->call<Ok>(Far::kStore, "settle", std::move(effect), deadline);
 }
 
+Task<Result<std::vector<UploadId>>> SimStore::list_unsettled(Deadline deadline) {
+  using List = std::vector<UploadId>;
+  std::function<Result<List>()> effect = [out = outside_] {
+    return out->immediate.run(out->store.list_unsettled(Deadline::never()));
+  };
+  co_return co_await line_->call<List>(Far::kStore, "list_unsettled", std::move(effect), deadline);
+}
+
 Task<Result<Ok>> SimStore::probe(Deadline deadline) {
   std::function<Result<Ok>()> effect = [out = outside_] {
     return out->immediate.run(out->store.probe(Deadline::never()));

@@ -35,6 +35,7 @@ class SimStore final : public ObjectStore {
   Task<Result<std::vector<ListedObject>>> list_objects(std::string prefix,
                                                        Deadline deadline) override;
   Task<Result<Ok>> settle(ObjectSpec spec, Deadline deadline) override;
+  Task<Result<std::vector<UploadId>>> list_unsettled(Deadline deadline) override;
   Task<Result<Ok>> probe(Deadline deadline) override;
 
  private:
