@@ -78,10 +78,7 @@ Task<Result<Ok>> LiveUpload::ship_everything() {
     if (store_error_) co_return fail(*store_error_);
     if (slots_.empty()) break;
     for (auto& [number, slot] : slots_) {
-      if (slot.busy() || !slot.assembly.full()) continue;
-      if (std::find(ready_.begin(), ready_.end(), number) == ready_.end()) {
-        ready_.push_back(number);
-      }
+      if (!slot.busy() && slot.assembly.full()) queue_ship(number);
     }
     pump_ships();
     co_await changed_.wait(seen);
@@ -182,8 +179,8 @@ Task<Result<ObjectInfo>> LiveUpload::find_our_object() {
     co_return fail(Errc::kCorrupt, "the object in the store has another size");
   }
   const wire::Checksum expected = whole_checksum();
-  const bool comparable = found->checksum && found->checksum->kind() == expected.kind() &&
-                          (row_.multipart || !slots_.empty());
+  const bool comparable =
+      found->checksum && found->checksum->kind() == expected.kind() && knows_whole();
   if (comparable && *found->checksum != expected) {
     co_return fail(Errc::kCorrupt, "the object in the store has another checksum");
   }
@@ -262,6 +259,19 @@ Task<Result<ObjectInfo>> LiveUpload::complete_multipart() {
   co_return seen;
 }
 
+// Every byte's checksum is known. A process that died after the object was stored may have left
+// only some parked segments of it.
+bool LiveUpload::knows_whole() const {
+  ByteCount known;
+  for (const PartRow& part : row_.parts) known += part.range.size();
+  for (const auto& [number, slot] : slots_) {
+    if (!slot.assembly.full()) return false;
+    known += slot.assembly.range().size();
+  }
+  return row_.total && known == *row_.total;
+}
+
+// Precondition of its meaning something: knows_whole().
 wire::Checksum LiveUpload::whole_checksum() const {
   wire::Checksum sum = wire::Checksum::of_nothing(row_.checksum_kind);
   for (const PartRow& part : row_.parts) {
@@ -278,8 +288,7 @@ Task<Result<Ok>> LiveUpload::record_complete(ObjectInfo info) {
   result.name = row_.name;
   result.size = info.size;
   result.etag = info.etag;
-  const bool know_bytes = row_.multipart || !slots_.empty() || info.size.value() == 0;
-  if (know_bytes) {
+  if (knows_whole()) {
     result.checksum = whole_checksum();
   } else {
     result.checksum = info.checksum;
@@ -345,7 +354,7 @@ Task<Result<Ok>> LiveUpload::replaced() {
   if (row_.state == UploadState::kOpen) {
     row_.state = UploadState::kAborting;
     row_.reason = "replaced";
-    fence_writer();
+    fence_writers();
     ready_.clear();
     changed_.notify_all();
   }
@@ -373,7 +382,7 @@ Task<Result<Ok>> LiveUpload::begin_abort(std::string reason) {
   if (!committed) co_return fail(committed.error());
   row_.state = UploadState::kAborting;
   row_.reason = std::move(reason);
-  fence_writer();
+  fence_writers();
   ready_.clear();
   changed_.notify_all();
   drive();
