@@ -253,8 +253,11 @@ TEST(Put308Parse, Parallel) {
   EXPECT_TRUE(append_of(range("bytes 20-29/30", " 1 ")).parallel);
   EXPECT_FALSE(append_of(range("bytes 20-29/30", "0")).parallel);
   EXPECT_FALSE(append_of(put(10).range("bytes 20-29/30")).parallel);
-  EXPECT_TRUE(append_of(range("bytes 20-29/*", "1").field("X-Upload-Content-Length", "30")).parallel);
   EXPECT_TRUE(append_of(put(10).field("X-Upload-Parallel", "1")).parallel);  // a body is its total
+  const core::Append announced =
+      append_of(range("bytes 20-29/*", "1").field("X-Upload-Content-Length", "30"));
+  EXPECT_TRUE(announced.parallel);
+  EXPECT_EQ(announced.total, ByteCount(30));
   const core::Append start = append_of(
       put(0).field("X-Upload-Parallel", "1").field("X-Upload-Content-Length", "30"));
   EXPECT_TRUE(start.parallel);

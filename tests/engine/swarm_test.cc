@@ -1,10 +1,10 @@
 // Many writers of one upload at once, against the model store and the model database: rows R-69 to
 // Parts have 8 bytes unless a test says otherwise. Bodies are stepped: the test decides which
 // writer's next bytes arrive when.
-#include <gtest/gtest.h>
-
 #include <list>
 #include <random>
+
+#include <gtest/gtest.h>
 
 #include "core/range_set.h"
 #include "tests/engine/world.h"
@@ -86,7 +86,8 @@ class SteppedBody final : public BodySource {
 
 // One request that is on its way.
 struct Flight {
-  Flight(ByteRange r, std::string bytes, BlockPool* pool) : range(r), body(std::move(bytes), pool) {}
+  Flight(ByteRange r, std::string bytes, BlockPool* pool)
+      : range(r), body(std::move(bytes), pool) {}
   bool landed() const { return outcome.has_value(); }
   ByteRange range;
   SteppedBody body;
@@ -100,8 +101,7 @@ class Swarm {
   ~Swarm() { EXPECT_EQ(flying(), 0U); }
 
   Flight* launch(World& world, std::uint64_t begin, std::uint64_t end, BlockPool* pool = nullptr) {
-    Flight& flight =
-        flights_.emplace_back(range(begin, end), all.substr(begin, end - begin), pool);
+    Flight& flight = flights_.emplace_back(range(begin, end), all.substr(begin, end - begin), pool);
     auto landed = [&flight](const std::exception_ptr& error, core::Outcome outcome) {
       if (!error) flight.outcome = std::move(outcome);
     };
@@ -125,8 +125,8 @@ class Swarm {
     return flight->landed() ? *flight->outcome : core::Outcome(core::ClientGone{});
   }
   std::size_t flying() const {
-    return static_cast<std::size_t>(
-        std::count_if(flights_.begin(), flights_.end(), [](const Flight& f) { return !f.landed(); }));
+    return static_cast<std::size_t>(std::count_if(flights_.begin(), flights_.end(),
+                                                  [](const Flight& f) { return !f.landed(); }));
   }
   std::list<Flight>& flights() { return flights_; }
 
@@ -264,8 +264,9 @@ TEST(Swarm, WhoHasNothingLeftIsToldAndKeepsWhatItBrought) {
   expect_done(out, world, swarm.all);
 }
 
-// Goal: two clients that both repeat the same range whenever they are fenced come to an end. Method:
-// each one is stopped after the first byte that is new to the upload, the worst that can happen.
+// Goal: two clients that both repeat the same range whenever they are fenced come to an end.
+// Method: each one is stopped after the first byte that is new to the upload, the worst that can
+// happen.
 TEST(Swarm, TwoCannotFenceEachOtherForEver) {
   Outside out;
   World world(&out);
@@ -442,9 +443,9 @@ TEST(Swarm, CutAtEveryByteWithSeveralWriters) {
   }
 }
 
-// Goal: any number of writers with any ranges, cut and repeated, give the right object once, and
-// what the map has named stays in it. Method: random schedules, with and without trouble of the store
-// and the database, with and without an end of the process in the middle.
+// Goal: any number of writers with any ranges, cut and repeated, give the right object once,
+// and what the map has named stays in it. Method: random schedules, with and without trouble of the
+// store and the database, with and without an end of the process in the middle.
 TEST(Swarm, RandomSchedules) {
   for (unsigned seed = 0; seed < 400; ++seed) {
     SCOPED_TRACE(seed);
@@ -548,9 +549,10 @@ TEST(Swarm, CrashAtEveryStoreCall) {
         });
         return Fault::before(Errc::kUnavailable);
       });
-      for (const auto& [begin, end] : std::vector<std::pair<int, int>>{{30, 41}, {3, 18}, {17, 31}, {0, 5}}) {
-        const auto answer = swarm.send(world, static_cast<std::uint64_t>(begin),
-                                       static_cast<std::uint64_t>(end));
+      for (const auto& [begin, end] :
+           std::vector<std::pair<int, int>>{{30, 41}, {3, 18}, {17, 31}, {0, 5}}) {
+        const auto answer =
+            swarm.send(world, static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(end));
         if (const auto* state = std::get_if<Incomplete>(&answer)) {
           for (const ByteRange& r : state->ranges) told.add(r);
         }
@@ -603,8 +605,8 @@ TEST(Swarm, TwoProcessesTakeTurns) {
   EXPECT_TRUE(std::holds_alternative<Complete>(there.query("x")));
 }
 
-// The same while a request is running: the one that was fenced is told, nothing acknowledged is lost,
-// and the next request in that process begins from what is recorded.
+// The same while a request is running: the one that was fenced is told, nothing acknowledged is
+// lost, and the next request in that process begins from what is recorded.
 TEST(Swarm, TakeOverInTheMiddleOfARequest) {
   Outside out;
   World here(&out, 1);
@@ -645,8 +647,8 @@ TEST(Swarm, AStaleCopyIsReplacedWhileSomebodyStillHoldsIt) {
   EXPECT_EQ(out.store.find_object("x")->bytes, swarm.all);
 }
 
-// G8. Goal: unfinished parts that fill the whole budget, each with a hole that nobody will send soon,
-// do not stop the others. Method: 2 MiB of parts in progress, 512 KiB of memory.
+// G8. Goal: unfinished parts that fill the whole budget, each with a hole that nobody will send
+// soon, do not stop the others. Method: 2 MiB of parts in progress, 512 KiB of memory.
 TEST(Swarm, ABudgetFullOfUnfinishedParts) {
   constexpr std::uint64_t kPart = 256U << 10;
   constexpr std::uint64_t kParts = 8;
@@ -656,8 +658,7 @@ TEST(Swarm, ABudgetFullOfUnfinishedParts) {
   std::vector<Flight*> writers;
   for (std::uint64_t part = 0; part < kParts; ++part) {
     // Everything but the first 100 bytes: no part can become full.
-    writers.push_back(
-        swarm.launch(world, part * kPart + 100, (part + 1) * kPart, &world.pool));
+    writers.push_back(swarm.launch(world, part * kPart + 100, (part + 1) * kPart, &world.pool));
   }
   for (int step = 0; step < 400 && swarm.flying() > 0; ++step) {
     for (Flight* const writer : writers) writer->body.allow(5000);
@@ -669,7 +670,8 @@ TEST(Swarm, ABudgetFullOfUnfinishedParts) {
     EXPECT_TRUE(std::holds_alternative<Incomplete>(*writer->outcome));
   }
   EXPECT_EQ(ranges_of(world.query("x")).size(), kParts);
-  for (std::uint64_t part = 0; part < kParts; ++part) swarm.send(world, part * kPart, part * kPart + 100);
+  for (std::uint64_t part = 0; part < kParts; ++part)
+    swarm.send(world, part * kPart, part * kPart + 100);
   ASSERT_TRUE(std::holds_alternative<Complete>(world.query("x")));
   world.pass(std::chrono::seconds(60));
   expect_done(out, world, swarm.all);
@@ -709,8 +711,8 @@ TEST(Swarm, ABudgetFullAndTheStoreAway) {
   expect_done(out, world, swarm.all);
 }
 
-// A client that sends every second byte gets no million of small objects; from the lowest hole on it
-// may always go on.
+// A client that sends every second byte gets no million of small objects; from the lowest hole on
+// it may always go on.
 TEST(Swarm, ScatteredBytesHaveALimit) {
   Outside out;
   World world(&out, 1, ByteCount(1000));
