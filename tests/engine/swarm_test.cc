@@ -524,7 +524,9 @@ TEST(Swarm, RandomSchedules) {
     if (trouble) continue;
     EXPECT_LE(out.store.calls("complete"), 1U);
     // Each part once, unless a process ended while it was on its way.
-    if (!restarts) EXPECT_LE(out.store.calls("put_part"), (size + 7) / 8);
+    if (!restarts) {
+      EXPECT_LE(out.store.calls("put_part"), (size + 7) / 8);
+    }
     EXPECT_EQ(out.store.multipart_count(), 0U);
     EXPECT_EQ(out.store.objects().size(), 1U);
   }
