@@ -97,7 +97,7 @@ struct Flight {
 // Everybody who uploads the same object "x".
 class Swarm {
  public:
-  Swarm(Outside* out, std::string all) : all(std::move(all)), out_(out) {}
+  Swarm(Outside* out, std::string bytes) : all(std::move(bytes)), out_(out) {}
   ~Swarm() { EXPECT_EQ(flying(), 0U); }
 
   Flight* launch(World& world, std::uint64_t begin, std::uint64_t end, BlockPool* pool = nullptr) {
@@ -447,7 +447,7 @@ TEST(Swarm, CutAtEveryByteWithSeveralWriters) {
 // and what the map has named stays in it. Method: random schedules, with and without trouble of the
 // store and the database, with and without an end of the process in the middle.
 TEST(Swarm, RandomSchedules) {
-  for (unsigned seed = 0; seed < 400; ++seed) {
+  for (unsigned seed = 0; seed < 240; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
     const auto pick = [&random](std::size_t n) { return random() % n; };
