@@ -27,6 +27,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/signal.h"
@@ -158,6 +159,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   std::optional<core::Outcome> apply_total(ByteCount total);
   std::optional<core::Outcome> ensure_plan(const core::Append& append);
   void fence_writer();
+  void drop_unrecorded(std::string_view why);
   void set_writer(std::optional<Writer> writer);
   Step next_read(WriterId writer) const;
   bool may_read() const noexcept;
