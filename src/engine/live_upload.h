@@ -244,8 +244,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   bool completing_driven_ = false;
   bool aborting_driven_ = false;
-  // A change of state is on its way into the database: other records may come too late for it.
-  bool state_moving_ = false;
+  // Changes of state on their way into the database: other records may come too late for them.
+  int state_moving_ = 0;
   // A former process was completing: look for the object before anything is asked of the store.
   bool look_first_ = false;
   // How often the store refused a part list in which it shows nothing wrong.
