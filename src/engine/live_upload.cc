@@ -138,6 +138,8 @@ Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry
       self->store_error_.reset();
       const Result<Ok> settled = co_await self->settle();
       failed_tries = settled ? 0 : failed_tries + 1;
+      // What lies behind a gap that nobody fills does no good in memory.
+      if (settled && self->uses_.load() == 0 && !self->busy()) self->drop_unrecorded("abandoned");
       continue;
     }
     co_await self->work_.join();
@@ -301,6 +303,21 @@ void LiveUpload::set_writer(std::optional<Writer> writer) {
   changed_.notify_all();
 }
 
+// Bytes nobody was told about. Parts on their way stay; what is parked may complete its part.
+void LiveUpload::drop_unrecorded(std::string_view why) {
+  ByteCount dropped;
+  for (auto& [number, slot] : slots_) {
+    if (slot.shipping) continue;
+    dropped += slot.assembly.drop_unparked();
+    std::erase(ready_, number);
+    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
+  }
+  std::erase_if(slots_, [](const auto& entry) {
+    return !entry.second.busy() && entry.second.assembly.segments().empty();
+  });
+  if (dropped.value() > 0) services_->metrics->discarded(why, dropped);
+}
+
 Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
   Step step;
   recorded_ = std::max(recorded_, recorded);
@@ -368,17 +385,7 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset r
 
   // From here on this request is the writer (G7). Bytes nobody was told about give way to its own.
   fence_writer();
-  ByteCount dropped;
-  for (auto& [number, slot] : slots_) {
-    if (slot.shipping) continue;
-    dropped += slot.assembly.drop_unparked();
-    std::erase(ready_, number);
-    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
-  }
-  std::erase_if(slots_, [](const auto& entry) {
-    return !entry.second.busy() && entry.second.assembly.segments().empty();
-  });
-  if (dropped.value() > 0) services_->metrics->discarded("superseded", dropped);
+  drop_unrecorded("superseded");
 
   Writer writer;
   writer.id = ++last_writer_;

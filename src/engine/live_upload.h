@@ -27,6 +27,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/signal.h"
@@ -158,6 +159,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   std::optional<core::Outcome> apply_total(ByteCount total);
   std::optional<core::Outcome> ensure_plan(const core::Append& append);
   void fence_writer();
+  void drop_unrecorded(std::string_view why);
   void set_writer(std::optional<Writer> writer);
   Step next_read(WriterId writer) const;
   bool may_read() const noexcept;
@@ -242,8 +244,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   bool completing_driven_ = false;
   bool aborting_driven_ = false;
-  // A change of state is on its way into the database: other records may come too late for it.
-  bool state_moving_ = false;
+  // Changes of state on their way into the database: other records may come too late for them.
+  int state_moving_ = 0;
   // A former process was completing: look for the object before anything is asked of the store.
   bool look_first_ = false;
   // How often the store refused a part list in which it shows nothing wrong.

@@ -507,21 +507,18 @@ Task<void> UploadService::Impl::drain(Deadline deadline) {
 
 Task<void> UploadService::Impl::stop() {
   const Executor here = services_.executor;
-  std::vector<Use> ours =
-      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
   stopped_ = true;  // nothing begins any more
-  background_.cancel();
-  co_await background_.join();
-  for (const Use& use : ours) co_await use->stop();
-  while (executing_ > 0) {
-    const Signal::Seen seen = executed_.seen();
-    if (executing_ == 0) break;
-    co_await executed_.wait(seen);
+  // In rounds: requests on their way to their end still start things, and wait for each other's and
+  // other instances' work.
+  while (true) {
+    background_.cancel();
+    std::vector<Use> ours =
+        registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+    for (const Use& use : ours) co_await use->stop();
+    ours.clear();  // held, they would keep their own watchers from ending
+    if (executing_ == 0 && background_.running() == 0) break;
+    co_await services_.clock->sleep_until(services_.clock->now() + std::chrono::milliseconds(5));
   }
-  // What those requests still started while they ended.
-  background_.cancel();
-  co_await background_.join();
-  for (const Use& use : ours) co_await use->stop();
 }
 
 UploadService::Status UploadService::Impl::status() const {
