@@ -540,6 +540,16 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
       break;
   }
 
+  if (completing_driven_ || row_.state != UploadState::kOpen) {
+    // Another request brought the last bytes; what came here meanwhile was not taken, and says
+    // nothing about the total.
+    if (completing_driven_) {
+      const Deadline patience(services_->clock->now() + options_->complete_wait);
+      co_await wait_settled(patience);
+    }
+    if (auto over = settled_outcome(false)) co_return std::move(*over);
+    co_return store_refusal();
+  }
   if (writer.ends_object) {
     const ByteCount total = writer.next - ByteOffset();
     if (auto refusal = apply_total(total)) co_return std::move(*refusal);
