@@ -432,6 +432,22 @@ class Sweep(E2ETest):
                 answer = gateway.query("unfinished", data.size)
                 self.assertEqual((answer.status, answer.stored), (308, end))
 
+    def test_dry_run_beside_a_running_server(self):
+        for store in (self.fake_store(), self.dir_store()):
+            with self.subTest(store=store.kind):
+                gateway, data, end = self.prepare(store)
+                gateway.start()
+                time.sleep(1.5)
+                before = store.leftovers()
+                done = self.sweep(store, gateway.state_file, "--dry-run")
+                self.assertEqual(done.returncode, 0, done)
+                self.assertIn("unfinished", done.stdout)
+                self.assertEqual(store.leftovers(), before)
+                # To remove something is the running server's own business.
+                self.assertEqual(self.sweep(store, gateway.state_file).returncode, 5)
+                answer = gateway.query("unfinished", data.size)
+                self.assertEqual((answer.status, answer.stored), (308, end))
+
     def test_expired_uploads_are_removed(self):
         for store in (self.fake_store(), self.dir_store()):
             with self.subTest(store=store.kind):
