@@ -228,14 +228,16 @@ std::optional<core::Outcome> LiveUpload::settled_outcome(bool body_unread) const
   return std::nullopt;
 }
 
-// The answer to a request that does not write any more.
-core::Outcome LiveUpload::superseded_outcome() const {
-  if (auto over = settled_outcome(true)) return std::move(*over);
+// The answer to a request that does not write any more. If what it brought was the whole object,
+// that is the object.
+Task<core::Outcome> LiveUpload::superseded_outcome() {
+  co_await completion_awaited();
+  if (auto over = settled_outcome(true)) co_return std::move(*over);
   if (poisoned_) {
-    return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+    co_return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
                    "the upload's state has to be read again", true);
   }
-  return refused(ProblemType::kTakenOver, "a newer request took over", true);
+  co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
 }
 
 // --- admission
@@ -321,10 +323,7 @@ void LiveUpload::drop_unrecorded(std::string_view why) {
 Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
   Step step;
   recorded_ = std::max(recorded_, recorded);
-  if (completing_driven_) {
-    const Deadline patience(services_->clock->now() + options_->complete_wait);
-    co_await wait_settled(patience);
-  }
+  co_await completion_awaited();
   if (auto over = settled_outcome(true)) {
     step.outcome = std::move(*over);
     co_return step;
@@ -436,7 +435,7 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
     if (!current || poisoned_) {
       // Fenced: by a newer request, or because the upload ended, or cannot be recorded.
       if (current) set_writer(std::nullopt);
-      step.outcome = superseded_outcome();
+      step.outcome = co_await superseded_outcome();
       co_return step;
     }
     if (store_error_) {
@@ -513,7 +512,7 @@ bool LiveUpload::is_small() const {
 Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   const bool current = writer_ && writer_->id == id;
   if (!current) {
-    co_return superseded_outcome();
+    co_return co_await superseded_outcome();
   }
   const Writer writer = *writer_;
   set_writer(std::nullopt);
@@ -543,10 +542,7 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   if (completing_driven_ || row_.state != UploadState::kOpen) {
     // Another request brought the last bytes; what came here meanwhile was not taken, and says
     // nothing about the total.
-    if (completing_driven_) {
-      const Deadline patience(services_->clock->now() + options_->complete_wait);
-      co_await wait_settled(patience);
-    }
+    co_await completion_awaited();
     if (auto over = settled_outcome(false)) co_return std::move(*over);
     co_return store_refusal();
   }
@@ -564,17 +560,15 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
         ? refused(ProblemType::kTakenOver, "another process took over", false)
         : store_refusal();
   }
-  co_return incomplete(false);
+  // A newer writer may have brought the rest meanwhile.
+  co_return co_await progress(row_.total);
 }
 
 // --- queries
 
 Task<core::Outcome> LiveUpload::query(core::Query query, ByteOffset recorded) {
   recorded_ = std::max(recorded_, recorded);
-  if (completing_driven_) {
-    const Deadline patience(services_->clock->now() + options_->complete_wait);
-    co_await wait_settled(patience);
-  }
+  co_await completion_awaited();
   if (auto over = settled_outcome(false)) co_return std::move(*over);
   if (query.total && row_.total && *query.total != *row_.total) {
     co_return refused(ProblemType::kTotalMismatch,
@@ -592,13 +586,22 @@ Task<core::Outcome> LiveUpload::query(core::Query query, ByteOffset recorded) {
     static_cast<void>(settled);
     if (auto over = settled_outcome(false)) co_return std::move(*over);
   }
-  if (!poisoned_ && query.total && end_of(*query.total) == received_end()) {
-    if (auto refusal = apply_total(*query.total)) co_return std::move(*refusal);
-    if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
-    fence_writer();
-    co_return co_await complete_and_answer();
+  const std::optional<ByteCount> total = query.total ? query.total : row_.total;
+  co_return co_await progress(total);
+}
+
+// How far an open upload is. With nothing missing that is the object: an offset equal to the length
+// is never said (ruling 4).
+Task<core::Outcome> LiveUpload::progress(std::optional<ByteCount> total) {
+  if (!total || std::max(received_end(), said_end()) != end_of(*total)) co_return incomplete(false);
+  if (poisoned_ || received_end() < end_of(*total)) {
+    // Somebody else recorded the rest; this object is read again before anything is done with it.
+    co_return refused(ProblemType::kCompleting, "the last bytes have just been recorded", false);
   }
-  co_return incomplete(false);
+  if (auto refusal = apply_total(*total)) co_return std::move(*refusal);
+  if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
+  fence_writer();
+  co_return co_await complete_and_answer();
 }
 
 // --- memory
@@ -641,6 +644,13 @@ Task<bool> LiveUpload::wait_settled(Deadline deadline) {
     const bool moved = co_await wait_until(&changed_, seen, services_->clock, deadline.at());
     if (!moved) co_return false;
   }
+}
+
+// Gives a running completion the time that a request may be held for it.
+Task<void> LiveUpload::completion_awaited() {
+  if (!completing_driven_) co_return;
+  const Deadline patience(services_->clock->now() + options_->complete_wait);
+  co_await wait_settled(patience);
 }
 
 Task<void> LiveUpload::stop() {

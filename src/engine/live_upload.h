@@ -154,6 +154,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   // admission and bytes (live_upload.cc)
   core::Outcome incomplete(bool body_unread) const;
+  Task<core::Outcome> progress(std::optional<ByteCount> total);
   core::Outcome refused(core::ProblemType type, std::string detail, bool body_unread) const;
   std::optional<core::Outcome> settled_outcome(bool body_unread) const;
   std::optional<core::Outcome> apply_total(ByteCount total);
@@ -172,7 +173,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Slot& slot_at(PartNumber number);
   bool is_small() const;
   core::Outcome store_refusal() const;
-  core::Outcome superseded_outcome() const;
+  Task<core::Outcome> superseded_outcome();
+  Task<void> completion_awaited();
 
   // ships and parks (live_upload_store.cc)
   void pump_ships();
