@@ -521,6 +521,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
     case BodyEnd::kDisconnected:
       co_return core::ClientGone{};
     case BodyEnd::kTooLong:
+      // A body that is not what its head said is not kept further than it had to be.
+      drop_unrecorded("refused");
       co_return refused(ProblemType::kBodyTooLong, "the body is longer than announced", true);
     case BodyEnd::kMalformed:
       co_return refused(ProblemType::kMalformedRequest, "the chunked body is malformed", true);
