@@ -4,7 +4,7 @@ PYTHON := /usr/bin/python3
 JOBS := $(shell nproc)
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test test-thorough test-stores fuzz bench lint format docs clean
+.PHONY: help run build test test-thorough test-stores sim sim-plant fuzz bench lint format docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -36,6 +36,17 @@ fuzz: ## every fuzzer for SECONDS=600 each, as many at once as there are cores
 	@tools/install-deps.sh build test
 	@$(PYTHON) tools/run_tests.py --only '^fuzz/' --fuzz-seconds $(or $(SECONDS),600)
 
+SEEDS ?= 10000
+sim: ## simulate schedules of faults: SEEDS=N, SEEDS=A..B, or SEED=X for the trace of one
+	@tools/install-deps.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build build/release --parallel $(JOBS) --target sluice_sim | tail -1
+	@build/release/sim/sluice_sim $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS)) $(ARGS)
+
+sim-plant: ## put known bugs into a copy of the engine: the simulator must find each
+	@tools/install-deps.sh build test
+	@$(PYTHON) sim/plant.py $(ARGS)
+
 bench: ## measure throughput, CPU and memory; see bench/
 	@tools/install-deps.sh build test
 	@$(PYTHON) bench/run.py $(ARGS)
@@ -46,7 +57,7 @@ lint: ## clang-tidy on the files changed since main (ALL=1: on all)
 
 format: ## clang-format everything
 	@tools/install-deps.sh lint
-	@find src apps tests bench fuzz -name '*.h' -o -name '*.cc' | xargs clang-format -i
+	@find src apps tests bench fuzz sim -name '*.h' -o -name '*.cc' | xargs clang-format -i
 
 docs: ## write docs/configuration.md from the table of keys
 	@tools/install-deps.sh build test

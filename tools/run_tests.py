@@ -51,6 +51,9 @@ E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_fau
 # coroutines, and only AddressSanitizer sees it.
 E2E_SANITIZED = ["put308_rows", "http_front", "auth", "operation"]
 
+# Simulated schedules: always the same, so that a failure is the change's. About a minute.
+SIM_SCHEDULES = 20_000
+
 # Kinds of suites that are run only when asked for: they double the time.
 THOROUGH = ("asan-e2e/",)
 
@@ -390,6 +393,18 @@ def check_suites():
             Check("check/coawait", [PYTHON, str(TOOLS / "check_coawait.py")])]
 
 
+def simulation_suites(trouble):
+    """Schedules for a minute, from a start that nobody ran before; and known bugs, to be found."""
+    if trouble:
+        return [Missing("sim/schedules", f"sluice_sim is not built: {trouble}")]
+    program = BUILD / "release/sim/sluice_sim"
+    return [Check("sim/regressions",
+                  [str(program), "--regressions", str(ROOT / "sim/regressions.txt")]),
+            Check("sim/schedules",
+                  [str(program), "--seeds", str(SIM_SCHEDULES)]),
+            Check("sim/plants", [PYTHON, str(ROOT / "sim/plant.py")])]
+
+
 # --- running
 
 def report(suite):
@@ -474,14 +489,14 @@ def main():
 
     modules = sorted(p.name for p in (ROOT / "src").iterdir() if list(p.rglob("*_test.cc")))
     for listing in sorted((ROOT / "tests").rglob("CMakeLists.txt")) + [
-            ROOT / "apps/sluice/CMakeLists.txt"]:
+            ROOT / "apps/sluice/CMakeLists.txt", ROOT / "sim/CMakeLists.txt"]:
         modules += re.findall(r"add_test\(NAME (\w+) ", listing.read_text())
     plain, e2e = python_suites(None)
     names = ([f"unit/{m}" for m in modules if m not in REAL_STORE] +
              [f"tsan/{m}" for m in TSAN_MODULES] +
              [f"stores/{name}" for name in sorted(REAL_STORE)] +
              [f"fuzz/{name}" for name in fuzz_names()] +
-             [s.name for s in check_suites() + plain + e2e])
+             [s.name for s in check_suites() + plain + simulation_suites(None) + e2e])
     if options.list:
         print("\n".join(n for n in names if wanted(n)))
         return 0
@@ -489,8 +504,9 @@ def main():
     LOGS.mkdir(parents=True, exist_ok=True)
     trouble = {}
     if not options.no_build:
-        if kind_wanted("e2e/"):
-            trouble["release"] = build("release", ["sluice"], options.jobs, ["-DSLUICE_TESTS=OFF"])
+        if kind_wanted("e2e/") or kind_wanted("sim/"):
+            trouble["release"] = build("release", ["sluice", "sluice_sim"], options.jobs,
+                                       ["-DSLUICE_TESTS=OFF"])
             if not trouble["release"]:
                 publish_program()
         if any(kind_wanted(kind) for kind in ("unit/", "stores/", "asan-e2e/")):
@@ -509,6 +525,8 @@ def main():
         quick += unit_suites("tsan", "tsan", trouble.get("tsan"), TSAN_MODULES)
     if kind_wanted("fuzz/"):
         quick += fuzz_suites(trouble.get("fuzz"), options.fuzz_seconds)
+    if kind_wanted("sim/"):
+        plain += simulation_suites(trouble.get("release"))
     if kind_wanted("stores/"):
         plain += real_store_suites("asan", trouble.get("asan"))
     plain = on_each_server(plain, options.servers)

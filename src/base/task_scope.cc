@@ -40,18 +40,20 @@ bool is_cancellation(const std::exception_ptr& error) {
   std::abort();
 }
 
-// co_spawn() would run the child inside the spawner's call where it can; state that the spawner is
-// in the middle of changing would be seen half changed.
-Task<void> run_later(Task<void> child) {
-  co_await asio::post(asio::use_awaitable);
-  co_await std::move(child);
-}
-
 }  // namespace
 
 TaskScope::TaskScope(Executor executor) : executor_(std::move(executor)) {}
 
 TaskScope::~TaskScope() { SLUICE_CHECK(running_.empty()); }
+
+// co_spawn() would run the child inside the spawner's call where it can; state that the spawner is
+// in the middle of changing would be seen half changed.
+Task<void> TaskScope::run_later(Child* entry, Task<void> child) {
+  entry->started = true;
+  if (entry->unwanted) co_return;
+  co_await asio::post(asio::use_awaitable);
+  co_await std::move(child);
+}
 
 void TaskScope::spawn(Task<void> child) {
   running_.emplace_back();
@@ -61,7 +63,7 @@ void TaskScope::spawn(Task<void> child) {
     running_.erase(entry);
     if (running_.empty()) ended_.notify_all();
   };
-  asio::co_spawn(executor_, run_later(std::move(child)),
+  asio::co_spawn(executor_, run_later(&*entry, std::move(child)),
                  asio::bind_cancellation_slot(entry->cancel.slot(), std::move(on_end)));
 }
 
@@ -69,7 +71,12 @@ void TaskScope::cancel() {
   // A cancelled child may end, and leave the list, inside emit().
   for (auto it = running_.begin(); it != running_.end();) {
     auto current = it++;
-    current->cancel.emit(asio::cancellation_type::all);
+    if (current->started) {
+      current->cancel.emit(asio::cancellation_type::all);
+    } else {
+      // A signal that arrives before the first step would throw where Asio 1.81 catches nothing.
+      current->unwanted = true;
+    }
   }
 }
 

@@ -38,7 +38,10 @@ class TaskScope {
  private:
   struct Child {
     boost::asio::cancellation_signal cancel;
+    bool started = false;
+    bool unwanted = false;  // cancelled before it started
   };
+  static Task<void> run_later(Child* entry, Task<void> child);
 
   const Executor executor_;
   std::list<Child> running_;

@@ -27,15 +27,22 @@ LiveUpload::LiveUpload(const Services* services, const EngineOptions* options,
 
 LiveUpload::~LiveUpload() = default;
 
-void LiveUpload::adopt(UploadRow row, FenceToken token) {
+void LiveUpload::adopt(UploadRow row, FenceToken token, Registry* registry) {
+  if (loaded_) return;  // another request found the row before the database's answer reached us
   row_ = std::move(row);
   token_ = token;
   total_saved_ = true;
   loaded_ = true;
+  start_idling(registry);
   changed_.notify_all();
 }
 
-Task<Result<Ok>> LiveUpload::load() {
+void LiveUpload::start_idling(Registry* registry) {
+  if (idling_.exchange(true)) return;
+  background_->spawn(idle(shared_from_this(), registry));
+}
+
+Task<Result<Ok>> LiveUpload::load(Registry* registry) {
   while (true) {
     const Signal::Seen seen = changed_.seen();
     if (loaded_) {
@@ -45,7 +52,19 @@ Task<Result<Ok>> LiveUpload::load() {
     if (!loading_) break;
     co_await changed_.wait(seen);
   }
-  loading_ = true;
+  // Also when this task is cancelled: others wait for it.
+  struct Loading {
+    explicit Loading(LiveUpload* u) : up(u) { up->loading_ = true; }
+    ~Loading() { end(); }
+    void end() {
+      if (!std::exchange(up->loading_, false)) return;
+      up->changed_.notify_all();
+    }
+    Loading(const Loading&) = delete;
+    Loading& operator=(const Loading&) = delete;
+    LiveUpload* const up;
+  };
+  Loading loading(this);
   Result<UploadRow> row = co_await services_->state->load(id_);
   Result<FenceToken> token = fail(Errc::kUnavailable, "not claimed");
   if (row) {
@@ -54,8 +73,14 @@ Task<Result<Ok>> LiveUpload::load() {
   }
   // What another process recorded between the two reads is seen by reading again under our claim.
   if (token) row = co_await services_->state->load(id_);
-  loading_ = false;
-  changed_.notify_all();
+  loading.end();
+  if (loaded_) {
+    // Adopted meanwhile by the request that created it, which may have begun to write: its state
+    // stays, but our claim is the newer one.
+    if (token) token_ = *token;
+    drive();
+    co_return Ok{};
+  }
   if (!row) co_return fail(row.error());
   if (!token) co_return fail(token.error());
 
@@ -81,6 +106,7 @@ Task<Result<Ok>> LiveUpload::load() {
   }
   loaded_ = true;
   look_first_ = row_.state == UploadState::kCompleting;
+  start_idling(registry);
   changed_.notify_all();
   drive();
   co_return Ok{};
@@ -89,9 +115,11 @@ Task<Result<Ok>> LiveUpload::load() {
 Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry) {
   constexpr int kTriesMax = 20;
   int failed_tries = 0;
+  std::optional<Instant> idle_since;  // who only looks by (for memory) does not begin it anew
   while (true) {
     const Signal::Seen seen = self->changed_.seen();
     if (self->uses_.load() > 0 || self->busy()) {
+      idle_since.reset();
       co_await self->changed_.wait(seen);
       continue;
     }
@@ -100,13 +128,18 @@ Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry
                           self->unparked().value() > 0;
     if (parkable) {
       // The client usually comes back within seconds and then continues from memory.
-      const Instant patience = self->services_->clock->now() + self->options_->linger;
+      if (!idle_since) idle_since = self->services_->clock->now();
+      const Instant patience = *idle_since + self->options_->linger;
       const bool moved =
           co_await wait_until(&self->changed_, seen, self->services_->clock, patience);
-      if (moved) continue;
+      if (moved && self->services_->clock->now() < patience) continue;
+      if (self->uses_.load() > 0 || self->busy()) continue;
+      idle_since.reset();
       self->store_error_.reset();
       const Result<Ok> settled = co_await self->settle();
       failed_tries = settled ? 0 : failed_tries + 1;
+      // What lies behind a gap that nobody fills does no good in memory.
+      if (settled && self->uses_.load() == 0 && !self->busy()) self->drop_unrecorded("abandoned");
       continue;
     }
     co_await self->work_.join();
@@ -126,6 +159,9 @@ bool LiveUpload::busy() const noexcept {
 
 ByteOffset LiveUpload::durable_end() const noexcept { return durable_.end_of_run(ByteOffset()); }
 
+// What a client may be told: never less than another process may have told it already.
+ByteOffset LiveUpload::said_end() const noexcept { return std::max(durable_end(), recorded_); }
+
 // End of the run from 0 over everything that is durable or in memory.
 ByteOffset LiveUpload::received_end() const {
   ByteOffset at = durable_end();
@@ -144,7 +180,7 @@ ByteOffset LiveUpload::received_end() const {
 
 core::Outcome LiveUpload::incomplete(bool body_unread) const {
   core::Incomplete state;
-  state.offset = durable_end();
+  state.offset = said_end();
   state.total = row_.total;
   state.ranges = durable_.ranges();
   state.parallel = row_.parallel;
@@ -157,7 +193,7 @@ core::Outcome LiveUpload::refused(ProblemType type, std::string detail, bool bod
   const core::ProblemEntry& entry = core::problem_entry(type);
   if (entry.status == 503) refusal.problem.retry_after_s = 2;
   if (type == ProblemType::kDraining) refusal.problem.retry_after_s = 0;
-  if (row_.state == UploadState::kOpen) refusal.offset = durable_end();
+  if (row_.state == UploadState::kOpen) refusal.offset = said_end();
   return refusal;
 }
 
@@ -190,6 +226,18 @@ std::optional<core::Outcome> LiveUpload::settled_outcome(bool body_unread) const
       return refused(ProblemType::kUploadGone, "the upload was " + row_.reason, body_unread);
   }
   return std::nullopt;
+}
+
+// The answer to a request that does not write any more. If what it brought was the whole object,
+// that is the object.
+Task<core::Outcome> LiveUpload::superseded_outcome() {
+  co_await completion_awaited();
+  if (auto over = settled_outcome(true)) co_return std::move(*over);
+  if (poisoned_) {
+    co_return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+                   "the upload's state has to be read again", true);
+  }
+  co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
 }
 
 // --- admission
@@ -257,12 +305,25 @@ void LiveUpload::set_writer(std::optional<Writer> writer) {
   changed_.notify_all();
 }
 
-Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
-  Step step;
-  if (completing_driven_) {
-    const Deadline patience(services_->clock->now() + options_->complete_wait);
-    co_await wait_settled(patience);
+// Bytes nobody was told about. Parts on their way stay; what is parked may complete its part.
+void LiveUpload::drop_unrecorded(std::string_view why) {
+  ByteCount dropped;
+  for (auto& [number, slot] : slots_) {
+    if (slot.shipping) continue;
+    dropped += slot.assembly.drop_unparked();
+    std::erase(ready_, number);
+    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
   }
+  std::erase_if(slots_, [](const auto& entry) {
+    return !entry.second.busy() && entry.second.assembly.segments().empty();
+  });
+  if (dropped.value() > 0) services_->metrics->discarded(why, dropped);
+}
+
+Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
+  Step step;
+  recorded_ = std::max(recorded_, recorded);
+  co_await completion_awaited();
   if (auto over = settled_outcome(true)) {
     step.outcome = std::move(*over);
     co_return step;
@@ -290,6 +351,18 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
       co_return step;
     }
   }
+  if (begin > durable_end() && begin <= recorded_) {
+    // Not a gap: another process wrote what is missing here. Unless a record of our own is still on
+    // its way, this object will never know; the next request reads the state again.
+    if (!busy()) {
+      poisoned_ = true;
+      fenced_ = true;
+      fence_writer();
+      changed_.notify_all();
+    }
+    step.outcome = refused(ProblemType::kTakenOver, "the upload's state has to be read again", true);
+    co_return step;
+  }
   if (begin > durable_end()) {  // a gap stores nothing
     step.outcome = incomplete(true);
     co_return step;
@@ -311,17 +384,7 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body) {
 
   // From here on this request is the writer (G7). Bytes nobody was told about give way to its own.
   fence_writer();
-  ByteCount dropped;
-  for (auto& [number, slot] : slots_) {
-    if (slot.shipping) continue;
-    dropped += slot.assembly.drop_unparked();
-    std::erase(ready_, number);
-    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
-  }
-  std::erase_if(slots_, [](const auto& entry) {
-    return !entry.second.busy() && entry.second.assembly.segments().empty();
-  });
-  if (dropped.value() > 0) services_->metrics->discarded("superseded", dropped);
+  drop_unrecorded("superseded");
 
   Writer writer;
   writer.id = ++last_writer_;
@@ -368,17 +431,11 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   }
   while (true) {
     const Signal::Seen seen = changed_.seen();
-    if (!writer_ || writer_->id != id) {
-      // Fenced: by a newer request, or because the upload ended.
-      auto over = settled_outcome(true);
-      step.outcome = over ? std::move(*over)
-                          : refused(ProblemType::kTakenOver, "a newer request took over", true);
-      co_return step;
-    }
-    if (poisoned_) {
-      set_writer(std::nullopt);
-      step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
-                             "the upload's state has to be read again", true);
+    const bool current = writer_ && writer_->id == id;
+    if (!current || poisoned_) {
+      // Fenced: by a newer request, or because the upload ended, or cannot be recorded.
+      if (current) set_writer(std::nullopt);
+      step.outcome = co_await superseded_outcome();
       co_return step;
     }
     if (store_error_) {
@@ -455,8 +512,7 @@ bool LiveUpload::is_small() const {
 Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   const bool current = writer_ && writer_->id == id;
   if (!current) {
-    if (auto over = settled_outcome(true)) co_return std::move(*over);
-    co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
+    co_return co_await superseded_outcome();
   }
   const Writer writer = *writer_;
   set_writer(std::nullopt);
@@ -465,6 +521,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
     case BodyEnd::kDisconnected:
       co_return core::ClientGone{};
     case BodyEnd::kTooLong:
+      // A body that is not what its head said is not kept further than it had to be.
+      drop_unrecorded("refused");
       co_return refused(ProblemType::kBodyTooLong, "the body is longer than announced", true);
     case BodyEnd::kMalformed:
       co_return refused(ProblemType::kMalformedRequest, "the chunked body is malformed", true);
@@ -476,12 +534,20 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
     case BodyEnd::kInterrupted: {
       const Result<Ok> settled = co_await settle();
       static_cast<void>(settled);
+      if (store_error_ && !draining_) co_return store_refusal();
       co_return refused(ProblemType::kDraining, "the server is stopping", true);
     }
     case BodyEnd::kClean:
       break;
   }
 
+  if (completing_driven_ || row_.state != UploadState::kOpen) {
+    // Another request brought the last bytes; what came here meanwhile was not taken, and says
+    // nothing about the total.
+    co_await completion_awaited();
+    if (auto over = settled_outcome(false)) co_return std::move(*over);
+    co_return store_refusal();
+  }
   if (writer.ends_object) {
     const ByteCount total = writer.next - ByteOffset();
     if (auto refusal = apply_total(total)) co_return std::move(*refusal);
@@ -496,16 +562,15 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
         ? refused(ProblemType::kTakenOver, "another process took over", false)
         : store_refusal();
   }
-  co_return incomplete(false);
+  // A newer writer may have brought the rest meanwhile.
+  co_return co_await progress(row_.total);
 }
 
 // --- queries
 
-Task<core::Outcome> LiveUpload::query(core::Query query) {
-  if (completing_driven_) {
-    const Deadline patience(services_->clock->now() + options_->complete_wait);
-    co_await wait_settled(patience);
-  }
+Task<core::Outcome> LiveUpload::query(core::Query query, ByteOffset recorded) {
+  recorded_ = std::max(recorded_, recorded);
+  co_await completion_awaited();
   if (auto over = settled_outcome(false)) co_return std::move(*over);
   if (query.total && row_.total && *query.total != *row_.total) {
     co_return refused(ProblemType::kTotalMismatch,
@@ -523,13 +588,22 @@ Task<core::Outcome> LiveUpload::query(core::Query query) {
     static_cast<void>(settled);
     if (auto over = settled_outcome(false)) co_return std::move(*over);
   }
-  if (!poisoned_ && query.total && end_of(*query.total) == received_end()) {
-    if (auto refusal = apply_total(*query.total)) co_return std::move(*refusal);
-    if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
-    fence_writer();
-    co_return co_await complete_and_answer();
+  const std::optional<ByteCount> total = query.total ? query.total : row_.total;
+  co_return co_await progress(total);
+}
+
+// How far an open upload is. With nothing missing that is the object: an offset equal to the length
+// is never said (ruling 4).
+Task<core::Outcome> LiveUpload::progress(std::optional<ByteCount> total) {
+  if (!total || std::max(received_end(), said_end()) != end_of(*total)) co_return incomplete(false);
+  if (poisoned_ || received_end() < end_of(*total)) {
+    // Somebody else recorded the rest; this object is read again before anything is done with it.
+    co_return refused(ProblemType::kCompleting, "the last bytes have just been recorded", false);
   }
-  co_return incomplete(false);
+  if (auto refusal = apply_total(*total)) co_return std::move(*refusal);
+  if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
+  fence_writer();
+  co_return co_await complete_and_answer();
 }
 
 // --- memory
@@ -551,7 +625,10 @@ ByteCount LiveUpload::reclaimable() const noexcept {
   if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return n;
   for (const auto& [number, slot] : slots_) {
     const bool leaving = slot.busy() || (slot.assembly.full() && !is_small());
-    if (!leaving) n += slot.assembly.resident();
+    if (leaving) continue;
+    n += slot.assembly.resident();
+    // Not parked again before somebody asks for it: others may have more luck.
+    if (store_error_) n -= slot.assembly.unparked();
   }
   return n;
 }
@@ -569,6 +646,13 @@ Task<bool> LiveUpload::wait_settled(Deadline deadline) {
     const bool moved = co_await wait_until(&changed_, seen, services_->clock, deadline.at());
     if (!moved) co_return false;
   }
+}
+
+// Gives a running completion the time that a request may be held for it.
+Task<void> LiveUpload::completion_awaited() {
+  if (!completing_driven_) co_return;
+  const Deadline patience(services_->clock->now() + options_->complete_wait);
+  co_await wait_settled(patience);
 }
 
 Task<void> LiveUpload::stop() {

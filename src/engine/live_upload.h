@@ -27,6 +27,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/signal.h"
@@ -82,23 +83,24 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   // --- life in memory
 
   // Just created in the state database by us.
-  void adopt(UploadRow row, FenceToken token);
+  void adopt(UploadRow row, FenceToken token, Registry* registry);
   // Reads and claims the upload; the first caller does it, later ones wait. kNotFound, or the
   // database's error.
-  Task<Result<Ok>> load();
-  // Parks what is idle for too long and ends when nothing is left to keep in memory and the
-  // registry has let go of it. Started by the service, once.
-  static Task<void> idle(std::shared_ptr<LiveUpload> self, Registry* registry);
+  Task<Result<Ok>> load(Registry* registry);
+  // It takes care itself of leaving the registry. Any thread.
+  bool idling() const noexcept { return idling_.load(); }
 
   // --- one request that sends bytes
 
-  Task<Step> admit(core::Append append, BodySource* body);
+  // `recorded`: what the database was just seen to hold. More than we know of means that another
+  // process has written meanwhile; a client may know of it, so nothing lower is said (G1).
+  Task<Step> admit(core::Append append, BodySource* body, ByteOffset recorded);
   Task<Step> offer(WriterId writer, Bytes bytes);
   Task<core::Outcome> finish(WriterId writer, BodyEnd end);
 
   // --- other requests
 
-  Task<core::Outcome> query(core::Query query);
+  Task<core::Outcome> query(core::Query query, ByteOffset recorded);
   // Aborts an open upload. kConflict: it is completing or complete.
   Task<Result<Ok>> abort(std::string reason);
   // Waits for a running completion or abort to end. False: not within the time.
@@ -144,24 +146,35 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
     bool busy() const noexcept { return shipping || parking; }
   };
 
+  void start_idling(Registry* registry);
+  // Parks what is idle for too long and ends when nothing is left to keep in memory and the
+  // registry has let go of it. Once, from the moment the state is known: whoever read it, perhaps
+  // after somebody else had failed to.
+  static Task<void> idle(std::shared_ptr<LiveUpload> self, Registry* registry);
+
   // admission and bytes (live_upload.cc)
   core::Outcome incomplete(bool body_unread) const;
+  Task<core::Outcome> progress(std::optional<ByteCount> total);
   core::Outcome refused(core::ProblemType type, std::string detail, bool body_unread) const;
   std::optional<core::Outcome> settled_outcome(bool body_unread) const;
   std::optional<core::Outcome> apply_total(ByteCount total);
   std::optional<core::Outcome> ensure_plan(const core::Append& append);
   void fence_writer();
+  void drop_unrecorded(std::string_view why);
   void set_writer(std::optional<Writer> writer);
   Step next_read(WriterId writer) const;
   bool may_read() const noexcept;
   bool busy() const noexcept;
   std::optional<core::Outcome> accept(Bytes bytes);
   ByteOffset durable_end() const noexcept;
+  ByteOffset said_end() const noexcept;
   ByteOffset received_end() const;
   ByteOffset part_end(PartNumber number) const;
   Slot& slot_at(PartNumber number);
   bool is_small() const;
   core::Outcome store_refusal() const;
+  Task<core::Outcome> superseded_outcome();
+  Task<void> completion_awaited();
 
   // ships and parks (live_upload_store.cc)
   void pump_ships();
@@ -193,6 +206,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   static Task<void> drive_abort(std::shared_ptr<LiveUpload> self);
   Task<void> remove_parked_and_strays();
   wire::Checksum whole_checksum() const;
+  bool knows_bytes() const;
 
   // Constant after construction.
   const Services* const services_;
@@ -208,12 +222,14 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool strays_possible_ = false;
   bool loaded_ = false;
   bool loading_ = false;
+  std::atomic<bool> idling_{false};
   // A commit failed or was fenced: memory and database may differ. Nothing more is written through
   // this object; it is unloaded and read again.
   bool poisoned_ = false;
   bool fenced_ = false;
 
   core::RangeSet durable_;
+  ByteOffset recorded_;  // most that a request saw in the database
   std::map<PartNumber, Slot> slots_;  // parts that are not recorded yet
   std::deque<PartNumber> ready_;      // full, waiting for a place in flight
   std::uint32_t in_flight_ = 0;
@@ -230,8 +246,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   bool completing_driven_ = false;
   bool aborting_driven_ = false;
-  // A change of state is on its way into the database: other records may come too late for it.
-  bool state_moving_ = false;
+  // Changes of state on their way into the database: other records may come too late for them.
+  int state_moving_ = 0;
   // A former process was completing: look for the object before anything is asked of the store.
   bool look_first_ = false;
   // How often the store refused a part list in which it shows nothing wrong.

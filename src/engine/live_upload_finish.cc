@@ -40,10 +40,15 @@ Task<core::Outcome> LiveUpload::complete_and_answer() {
           : store_refusal();
     }
   }
-  while (busy() && !completing_driven_) {  // records on their way still expect an open upload
+  // Records on their way still expect an open upload. After stop() nobody ends them any more.
+  while (busy() && !completing_driven_ && !poisoned_) {
     const Signal::Seen seen = changed_.seen();
-    if (!busy() || completing_driven_) break;
+    if (!busy() || completing_driven_ || poisoned_) break;
     co_await changed_.wait(seen);
+  }
+  const bool all_here = is_small() || durable_end() == end_of(*row_.total);
+  if (row_.state == UploadState::kOpen && !completing_driven_ && !poisoned_ && !all_here) {
+    co_return refused(ProblemType::kTakenOver, "a newer request took over", false);
   }
   if (row_.state == UploadState::kOpen && !completing_driven_ && !poisoned_) {
     completing_driven_ = true;
@@ -76,13 +81,20 @@ Task<Result<Ok>> LiveUpload::ship_everything() {
       co_return fail(Errc::kCancelled, "the upload is not open any more");
     }
     if (store_error_) co_return fail(*store_error_);
-    if (slots_.empty()) break;
+    if (slots_.empty()) {
+      if (durable_end() == end_of(*row_.total)) break;
+      co_return fail(Errc::kFenced, "a newer request took over bytes that were not recorded yet");
+    }
+    bool moving = false;
     for (auto& [number, slot] : slots_) {
+      moving = moving || slot.busy() || slot.assembly.full();
       if (slot.busy() || !slot.assembly.full()) continue;
       if (std::find(ready_.begin(), ready_.end(), number) == ready_.end()) {
         ready_.push_back(number);
       }
     }
+    // Parts that a newer writer has emptied and perhaps never fills.
+    if (!moving) co_return fail(Errc::kFenced, "a newer request took over");
     pump_ships();
     co_await changed_.wait(seen);
   }
@@ -96,9 +108,9 @@ Task<void> LiveUpload::drive_completion(std::shared_ptr<LiveUpload> self) {
     Mutation record = up->mutation();
     record.changes.push_back(change::SetState{UploadState::kCompleting, ""});
     record.changes.push_back(change::Touch{});
-    up->state_moving_ = true;
+    ++up->state_moving_;
     const Result<Ok> committed = co_await up->commit(std::move(record));
-    up->state_moving_ = false;
+    --up->state_moving_;
     recorded = committed.has_value();
     if (recorded) {
       up->row_.state = UploadState::kCompleting;
@@ -134,6 +146,14 @@ Task<void> LiveUpload::drive_completion(std::shared_ptr<LiveUpload> self) {
     if (up->services_->clock->now() >= give_up) break;  // recover() comes back to it
     co_await up->services_->clock->sleep_until(up->services_->clock->now() + pause);
     pause = std::min(pause * 2, kRetryMax);
+    if (!up->row_.multipart) {
+      // A PUT replaces whatever is there by then: only who still holds the upload may repeat it.
+      Mutation still_ours(up->id_, up->token_, UploadState::kCompleting,
+                          up->services_->clock->wall_now());
+      still_ours.changes.push_back(change::Touch{});
+      const Result<Ok> ours = co_await up->commit(std::move(still_ours));
+      if (!ours) break;
+    }
   }
   up->completing_driven_ = false;
   up->changed_.notify_all();
@@ -182,8 +202,8 @@ Task<Result<ObjectInfo>> LiveUpload::find_our_object() {
     co_return fail(Errc::kCorrupt, "the object in the store has another size");
   }
   const wire::Checksum expected = whole_checksum();
-  const bool comparable = found->checksum && found->checksum->kind() == expected.kind() &&
-                          (row_.multipart || !slots_.empty());
+  const bool comparable =
+      found->checksum && found->checksum->kind() == expected.kind() && knows_bytes();
   if (comparable && *found->checksum != expected) {
     co_return fail(Errc::kCorrupt, "the object in the store has another checksum");
   }
@@ -262,6 +282,14 @@ Task<Result<ObjectInfo>> LiveUpload::complete_multipart() {
   co_return seen;
 }
 
+// The checksum of the whole object is known: of a one-request object, who took over has perhaps the
+// parked beginning only, while all of it is in the store.
+bool LiveUpload::knows_bytes() const {
+  if (row_.multipart || row_.total->value() == 0) return true;
+  const auto slot = slots_.find(PartNumber(1));
+  return slot != slots_.end() && slot->second.assembly.full();
+}
+
 wire::Checksum LiveUpload::whole_checksum() const {
   wire::Checksum sum = wire::Checksum::of_nothing(row_.checksum_kind);
   for (const PartRow& part : row_.parts) {
@@ -278,8 +306,7 @@ Task<Result<Ok>> LiveUpload::record_complete(ObjectInfo info) {
   result.name = row_.name;
   result.size = info.size;
   result.etag = info.etag;
-  const bool know_bytes = row_.multipart || !slots_.empty() || info.size.value() == 0;
-  if (know_bytes) {
+  if (knows_bytes()) {
     result.checksum = whole_checksum();
   } else {
     result.checksum = info.checksum;
@@ -367,9 +394,9 @@ Task<Result<Ok>> LiveUpload::abort(std::string reason) {
 Task<Result<Ok>> LiveUpload::begin_abort(std::string reason) {
   Mutation record(id_, token_, row_.state, services_->clock->wall_now());
   record.changes.push_back(change::SetState{UploadState::kAborting, reason});
-  state_moving_ = true;
+  ++state_moving_;
   const Result<Ok> committed = co_await commit(std::move(record));
-  state_moving_ = false;
+  --state_moving_;
   if (!committed) co_return fail(committed.error());
   row_.state = UploadState::kAborting;
   row_.reason = std::move(reason);

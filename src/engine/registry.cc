@@ -31,7 +31,9 @@ Use Registry::find(const UploadId& id) {
 bool Registry::remove_if_unused(const LiveUpload& live) {
   const std::lock_guard lock(mutex_);
   if (live.uses_.load() != 0) return false;
-  live_.erase(live.id());
+  // Its place may be a newer one's by now.
+  const auto it = live_.find(live.id());
+  if (it != live_.end() && it->second.get() == &live) live_.erase(it);
   return true;
 }
 

@@ -35,10 +35,19 @@ core::Outcome state_unavailable(const Error& error) {
   return refuse(ProblemType::kOverloaded, "the upload's state cannot be reached right now");
 }
 
-core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds expire_after) {
+core::RangeSet durable_ranges(const UploadRow& row) {
   core::RangeSet durable;
   for (const PartRow& part : row.parts) durable.add(part.range);
   for (const ParkedRow& parked : row.parked) durable.add(parked.range);
+  return durable;
+}
+
+ByteOffset recorded_end(const UploadRow& row) {
+  return durable_ranges(row).end_of_run(ByteOffset());
+}
+
+core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds expire_after) {
+  const core::RangeSet durable = durable_ranges(row);
   core::Inspected state;
   state.state = std::string(to_string(row.state));
   state.id = row.id;
@@ -98,7 +107,7 @@ class UploadService::Impl {
   Task<Result<Use>> create(core::Command command, core::Append verb, core::Grant grant,
                            std::optional<UploadId> replaces);
   Task<Result<Use>> wake(UploadId id);
-  Task<core::Outcome> pump(Use use, core::Append verb, BodySource* body);
+  Task<core::Outcome> pump(Use use, core::Append verb, BodySource* body, ByteOffset recorded);
   Task<void> abort_replaced(UploadId id);
   Task<void> relieve();
   std::shared_ptr<LiveUpload> make_live(const UploadId& id);
@@ -189,7 +198,8 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
         co_return state_unavailable(use.error());
       }
       if (*verb.begin > ByteOffset()) services_.metrics->upload_resumed();
-      co_return co_await pump(std::move(*use), verb, body);
+      const ByteOffset recorded = recorded_end(*row);
+      co_return co_await pump(std::move(*use), verb, body, recorded);
     }
     if (!from_start) {
       if (!row) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
@@ -212,7 +222,7 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       co_return state_unavailable(use.error());
     }
     if (open) background_.spawn(abort_replaced(*replaces));
-    co_return co_await pump(std::move(*use), verb, body);
+    co_return co_await pump(std::move(*use), verb, body, ByteOffset());
   }
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
 }
@@ -247,11 +257,10 @@ Task<Result<Use>> UploadService::Impl::create(core::Command command, core::Appen
   if (!token) {
     const std::shared_ptr<LiveUpload> live = use.get();
     use = Use();
-    registry_->remove_if_unused(*live);
+    if (!live->idling()) registry_->remove_if_unused(*live);
     co_return fail(token.error());
   }
-  use->adopt(std::move(stored), *token);
-  background_.spawn(LiveUpload::idle(use.get(), registry_.get()));
+  use->adopt(std::move(stored), *token, registry_.get());
   services_.metrics->upload_created();
   co_return std::move(use);
 }
@@ -261,22 +270,22 @@ Task<Result<Use>> UploadService::Impl::wake(UploadId id) {
   bool made = false;
   Use use = registry_->acquire(id, [this, &id] { return make_live(id); }, &made);
   const std::shared_ptr<LiveUpload> live = use.get();
-  Task<Result<Ok>> loading = live->load();
+  Task<Result<Ok>> loading = live->load(registry_.get());
   const Result<Ok> loaded = co_await run_on(live->executor(), std::move(loading));
   if (!loaded) {
     use = Use();
-    if (made) registry_->remove_if_unused(*live);
+    if (!live->idling()) registry_->remove_if_unused(*live);
     co_return fail(loaded.error());
   }
-  if (made) background_.spawn(LiveUpload::idle(live, registry_.get()));
   co_return std::move(use);
 }
 
 // Moves the body into the upload. Runs on the connection's thread; the upload may live on another.
-Task<core::Outcome> UploadService::Impl::pump(Use use, core::Append verb, BodySource* body) {
+Task<core::Outcome> UploadService::Impl::pump(Use use, core::Append verb, BodySource* body,
+                                              ByteOffset recorded) {
   LiveUpload* const up = use.get().get();
   const Executor owner = up->executor();
-  Task<Step> admission = up->admit(verb, body);
+  Task<Step> admission = up->admit(verb, body, recorded);
   Step step = co_await run_on(owner, std::move(admission));
   if (step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
 
@@ -354,7 +363,7 @@ Task<core::Outcome> UploadService::Impl::query(core::Command command, core::Quer
   }
   Result<Use> use = co_await wake(row->id);
   if (!use) co_return state_unavailable(use.error());
-  Task<core::Outcome> asking = use->get()->query(verb);
+  Task<core::Outcome> asking = use->get()->query(verb, recorded_end(*row));
   co_return co_await run_on(use->get()->executor(), std::move(asking));
 }
 
@@ -439,24 +448,28 @@ void UploadService::Impl::relieve_pressure() noexcept {
 }
 
 Task<void> UploadService::Impl::relieve() {
-  const Executor here = services_.executor;
-  // Ours only: the state of others may be read on their threads alone.
-  std::vector<Use> ours =
-      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
-  LiveUpload* largest = nullptr;
-  ByteCount most;
-  for (const Use& use : ours) {
-    const ByteCount held = use->reclaimable();
-    if (held > most) {
-      most = held;
-      largest = use.get().get();
+  // Whoever began to wait meanwhile was not heard, and nobody else may ever come: look again as long
+  // as somebody waits.
+  do {
+    const Executor here = services_.executor;
+    // Ours only: the state of others may be read on their threads alone.
+    std::vector<Use> ours =
+        registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+    LiveUpload* largest = nullptr;
+    ByteCount most;
+    for (const Use& use : ours) {
+      const ByteCount held = use->reclaimable();
+      if (held > most) {
+        most = held;
+        largest = use.get().get();
+      }
     }
-  }
-  if (largest != nullptr) largest->give_memory_back();
-  ours.clear();
-  // Give what was started a moment before the next choice is made.
-  const Instant soon = services_.clock->now() + std::chrono::milliseconds(5);
-  co_await services_.clock->sleep_until(soon);
+    if (largest != nullptr) largest->give_memory_back();
+    ours.clear();
+    // Give what was started a moment before the next choice is made.
+    const Duration moment = std::chrono::milliseconds(largest != nullptr ? 5 : 500);
+    co_await services_.clock->sleep_until(services_.clock->now() + moment);
+  } while (services_.pool->usage().waiting > 0);
   relieving_ = false;
 }
 
@@ -494,21 +507,18 @@ Task<void> UploadService::Impl::drain(Deadline deadline) {
 
 Task<void> UploadService::Impl::stop() {
   const Executor here = services_.executor;
-  std::vector<Use> ours =
-      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
   stopped_ = true;  // nothing begins any more
-  background_.cancel();
-  co_await background_.join();
-  for (const Use& use : ours) co_await use->stop();
-  while (executing_ > 0) {
-    const Signal::Seen seen = executed_.seen();
-    if (executing_ == 0) break;
-    co_await executed_.wait(seen);
+  // In rounds: requests on their way to their end still start things, and wait for each other's and
+  // other instances' work.
+  while (true) {
+    background_.cancel();
+    std::vector<Use> ours =
+        registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+    for (const Use& use : ours) co_await use->stop();
+    ours.clear();  // held, they would keep their own watchers from ending
+    if (executing_ == 0 && background_.running() == 0) break;
+    co_await services_.clock->sleep_until(services_.clock->now() + std::chrono::milliseconds(5));
   }
-  // What those requests still started while they ended.
-  background_.cancel();
-  co_await background_.join();
-  for (const Use& use : ours) co_await use->stop();
 }
 
 UploadService::Status UploadService::Impl::status() const {

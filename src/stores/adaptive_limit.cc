@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
+#include <boost/system/system_error.hpp>
 
 namespace sluice::stores {
 
@@ -19,8 +22,13 @@ Task<void> wait_at_most(Signal* signal, Signal::Seen seen, Clock* clock, Instant
     co_return;
   }
   auto either = signal->wait(seen) || clock->sleep_until(until);
-  const auto first = co_await std::move(either);
-  static_cast<void>(first);  // the caller looks at its own state
+  try {
+    const auto first = co_await std::move(either);
+    static_cast<void>(first);  // the caller looks at its own state
+  } catch (const boost::asio::multiple_exceptions&) {
+    // Both were cancelled, and so are we.
+    throw boost::system::system_error(boost::asio::error::operation_aborted);
+  }
 }
 
 }  // namespace

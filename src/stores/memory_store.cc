@@ -41,6 +41,20 @@ const MemoryStore::Object* MemoryStore::find_object(const std::string& key) cons
   return found == objects_.end() ? nullptr : &found->second;
 }
 
+const MemoryStore::Part* MemoryStore::find_part(const MultipartId& multipart,
+                                                PartNumber number) const {
+  const auto found = multiparts_.find(multipart);
+  if (found == multiparts_.end()) return nullptr;
+  const auto part = found->second.parts.find(number);
+  return part == found->second.parts.end() ? nullptr : &part->second;
+}
+
+std::vector<MultipartId> MemoryStore::multipart_ids() const {
+  std::vector<MultipartId> ids;
+  for (const auto& [id, multipart] : multiparts_) ids.push_back(id);
+  return ids;
+}
+
 std::size_t MemoryStore::calls(const std::string& operation) const {
   const auto found = calls_.find(operation);
   return found == calls_.end() ? 0 : found->second;
@@ -50,7 +64,7 @@ void MemoryStore::put_foreign(const std::string& key, std::string bytes) {
   Object object;
   object.checksum = checksum_of(bytes);
   object.bytes = std::move(bytes);
-  object.etag = next_etag();
+  object.etag = next_etag(object.bytes);
   object.modified = now();
   objects_[key] = std::move(object);
 }
@@ -59,12 +73,13 @@ void MemoryStore::spoil_part(const MultipartId& multipart, PartNumber number) {
   Part& part = multiparts_.at(multipart).parts.at(number);
   part.bytes.assign(part.bytes.size(), '\x7f');
   part.checksum = checksum_of(part.bytes);
-  part.etag = next_etag();
+  part.etag = next_etag(part.bytes);
 }
 
 // ------------------------------------------------------------------------------------- the model
 
-ETag MemoryStore::next_etag() {
+ETag MemoryStore::next_etag(const std::string& bytes) {
+  if (options_.etag_of_content) return ETag("\"" + checksum_of(bytes).base64() + "\"");
   return ETag("\"etag-" + std::to_string(++counter_) + "\"");
 }
 
@@ -129,7 +144,7 @@ Result<ObjectInfo> MemoryStore::put_now(ObjectSpec spec, const Payload& payload)
   Object object;
   object.checksum = checksum_of(bytes);
   object.bytes = std::move(bytes);
-  object.etag = next_etag();
+  object.etag = next_etag(object.bytes);
   object.token = std::move(spec.token);
   object.attributes = std::move(spec.attributes);
   object.modified = now();
@@ -163,7 +178,7 @@ Result<PartReceipt> MemoryStore::put_part_now(const PartTarget& target, const Pa
   Part part;
   part.checksum = checksum_of(bytes);
   part.bytes = std::move(bytes);
-  part.etag = next_etag();
+  part.etag = next_etag(part.bytes);
   PartReceipt receipt(target.number, part.etag, payload.size(), part.checksum);
   multipart->parts[target.number] = std::move(part);
   return receipt;
@@ -207,7 +222,7 @@ Result<ObjectInfo> MemoryStore::complete_now(const Completion& completion) {
   Object object;
   object.checksum = checksum_of(bytes);
   object.bytes = std::move(bytes);
-  object.etag = next_etag();
+  object.etag = next_etag(object.bytes);
   // Metadata was fixed when the multipart upload was created, as on S3.
   object.token = multipart->spec.token;
   object.attributes = multipart->spec.attributes;

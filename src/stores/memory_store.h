@@ -28,6 +28,8 @@ struct MemoryStoreOptions {
   wire::ChecksumKind checksum_kind = wire::ChecksumKind::kCrc64Nvme;
   const Clock* clock = nullptr;  // times of listings; nullptr: always the epoch. Not owned.
   bool keeps_proofs = false;     // until settle(), like the directory store
+  // The ETag is a function of the bytes, as S3's is without customer keys; false: a new one each time.
+  bool etag_of_content = false;
 };
 
 class MemoryStore final : public ObjectStore {
@@ -58,8 +60,17 @@ class MemoryStore final : public ObjectStore {
   std::size_t calls(const std::string& operation) const;  // that began so far
   // Somebody else stores an object under our key, without a token.
   void put_foreign(const std::string& key, std::string bytes);
-  // A lifecycle rule aborts everything unfinished.
+  // A stored part; nullptr if it is not there.
+  struct Part {
+    std::string bytes;
+    ETag etag;
+    wire::Checksum checksum;
+  };
+  const Part* find_part(const MultipartId& multipart, PartNumber number) const;
+  std::vector<MultipartId> multipart_ids() const;
+  // A lifecycle rule aborts everything unfinished, or one upload.
   void lose_multiparts() { multiparts_.clear(); }
+  void lose_multipart(const MultipartId& multipart) { multiparts_.erase(multipart); }
   // Damages a stored part, so that complete() finds another ETag than we recorded.
   void spoil_part(const MultipartId& multipart, PartNumber number);
 
@@ -85,11 +96,6 @@ class MemoryStore final : public ObjectStore {
   Task<Result<Ok>> probe(Deadline deadline) override;
 
  private:
-  struct Part {
-    std::string bytes;
-    ETag etag;
-    wire::Checksum checksum;
-  };
   struct Multipart {
     ObjectSpec spec;
     WallTime initiated;
@@ -100,7 +106,7 @@ class MemoryStore final : public ObjectStore {
   WallTime now() const {
     return options_.clock == nullptr ? WallTime{} : options_.clock->wall_now();
   }
-  ETag next_etag();
+  ETag next_etag(const std::string& bytes);
   Result<Ok> check_key(const ObjectKey& key) const;
   // The payload's bytes, its checksum verified.
   Result<std::string> read_payload(const Payload& payload) const;
