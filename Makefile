@@ -34,10 +34,7 @@ test-stores: ## what talks to a real S3 server, on Ceph RGW 16.2 and 20.2 and on
 
 fuzz: ## every fuzzer for SECONDS=600 each, as many at once as there are cores
 	@tools/install-deps.sh build test
-	@cmake --preset fuzz >/dev/null && cmake --build build/fuzz --parallel $(JOBS) --target fuzzers
-	@ls fuzz/*.cc | xargs -P $(JOBS) -I{} sh -c '$(PYTHON) tools/run_fuzzer.py \
-	  build/fuzz/fuzz/fuzz_$$(basename {} .cc) $(or $(SECONDS),600) >build/fuzz/$$(basename {} .cc).log 2>&1; \
-	  code=$$?; echo "$$(basename {} .cc): exit $$code, $$(grep -o "Done .*" build/fuzz/$$(basename {} .cc).log)"; exit $$code'
+	@$(PYTHON) tools/run_tests.py --only '^fuzz/' --fuzz-seconds $(or $(SECONDS),600)
 
 SEEDS ?= 10000
 sim: ## simulate schedules of faults: SEEDS=N, SEEDS=A..B, or SEED=X for the trace of one

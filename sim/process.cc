@@ -117,6 +117,7 @@ void Process::receive(core::Command command, std::shared_ptr<SimBody> body,
   }
   std::erase_if(replies_, [](const auto& known) { return known.expired(); });
   replies_.push_back(reply);
+  ++serving_;
   Task<void> serving = serve(thread, std::move(command), std::move(body), std::move(reply));
   asio::co_spawn(thread->executor, std::move(serving), rethrow);
 }
@@ -128,6 +129,8 @@ Task<void> Process::serve(Thread* thread, core::Command command, std::shared_ptr
   core::Outcome outcome =
       co_await thread->uploads->execute(std::move(command), core::Grant(), body.get());
   if (body) body->disconnect();
+  --serving_;
+  served_.notify_all();
   if (!line_.alive()) co_return;
   outside_->note(name(), "answers", asked.name, outcome.index());
   // What the engine says is a promise, whether or not the client still listens.
@@ -163,6 +166,11 @@ Task<void> Process::stop_all() {
     stopping.spawn(engine::run_on_void(thread->executor, std::move(stop)));
   }
   co_await stopping.join();
+  while (serving_ > 0) {  // whose requests had arrived, and had not begun
+    const Signal::Seen seen = served_.seen();
+    if (serving_ == 0) break;
+    co_await served_.wait(seen);
+  }
   ended_ = true;
 }
 

@@ -84,6 +84,8 @@ class Process {
   std::vector<std::weak_ptr<SimBody>> bodies_;
   std::unique_ptr<TaskScope> tasks_;
   std::size_t next_thread_ = 0;
+  std::size_t serving_ = 0;  // requests, from their arrival on
+  Signal served_;
   bool ended_ = false;
 };
 

@@ -6,6 +6,7 @@
     run_tests.py --skip REGEX       all others
     run_tests.py --thorough         also end to end with AddressSanitizer
     run_tests.py --servers A,B      what needs a real S3 server, on each of these (tests/e2e/real_s3.py)
+    run_tests.py --fuzz-seconds N   for each fuzzer (20)
     run_tests.py --no-build         with what is built already
     run_tests.py --list             names of the suites
     run_tests.py --jobs N           compilers and unit tests at once (default: one per core)
@@ -50,8 +51,8 @@ E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_fau
 # coroutines, and only AddressSanitizer sees it.
 E2E_SANITIZED = ["put308_rows", "http_front", "auth", "operation"]
 
-# Seconds of each fuzzer.
-FUZZ_SECONDS = 20
+# Simulated schedules: always the same, so that a failure is the change's. About a minute.
+SIM_SCHEDULES = 20_000
 
 # Kinds of suites that are run only when asked for: they double the time.
 THOROUGH = ("asan-e2e/",)
@@ -361,11 +362,11 @@ def fuzz_names():
     return sorted(p.stem for p in (ROOT / "fuzz").glob("*.cc"))
 
 
-def fuzz_suites(trouble):
+def fuzz_suites(trouble, seconds):
     if trouble:
         return [Missing("fuzz/build", f"not built: {trouble}")]
     return [Check(f"fuzz/{name}", [PYTHON, str(TOOLS / "run_fuzzer.py"),
-                                   str(BUILD / "fuzz/fuzz" / f"fuzz_{name}"), str(FUZZ_SECONDS)])
+                                   str(BUILD / "fuzz/fuzz" / f"fuzz_{name}"), str(seconds)])
             for name in fuzz_names()]
 
 
@@ -400,7 +401,7 @@ def simulation_suites(trouble):
     return [Check("sim/regressions",
                   [str(program), "--regressions", str(ROOT / "sim/regressions.txt")]),
             Check("sim/schedules",
-                  [str(program), "--fresh", "--seeds", "10000000", "--seconds", "60"]),
+                  [str(program), "--seeds", str(SIM_SCHEDULES)]),
             Check("sim/plants", [PYTHON, str(ROOT / "sim/plant.py")])]
 
 
@@ -466,6 +467,7 @@ def main():
     parser.add_argument("--skip", type=re.compile)
     parser.add_argument("--thorough", action="store_true")
     parser.add_argument("--servers", type=lambda text: text.split(","), default=[])
+    parser.add_argument("--fuzz-seconds", type=int, default=20)
     parser.add_argument("--no-build", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
@@ -522,7 +524,7 @@ def main():
     if kind_wanted("tsan/"):
         quick += unit_suites("tsan", "tsan", trouble.get("tsan"), TSAN_MODULES)
     if kind_wanted("fuzz/"):
-        quick += fuzz_suites(trouble.get("fuzz"))
+        quick += fuzz_suites(trouble.get("fuzz"), options.fuzz_seconds)
     if kind_wanted("sim/"):
         plain += simulation_suites(trouble.get("release"))
     if kind_wanted("stores/"):

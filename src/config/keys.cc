@@ -228,7 +228,8 @@ std::vector<Key> make_keys() {
 
   section = "Retries towards the store";
   add(integer_key("retry.attempts_max", SLUICE_FIELD(options.store_retry.attempts_max), 1, 100,
-                  "Attempts of one call; those that the store throttles in the first 30 s do not count."));
+                  "Attempts of one call; those that the store throttles in the first 30 s do not "
+                  "count."));
   add(duration_key("retry.base", SLUICE_FIELD(options.store_retry.base), milliseconds(1),
                    seconds(60), "First pause; it doubles, with full jitter."));
   add(duration_key("retry.throttled_base", SLUICE_FIELD(options.store_retry.throttled_base),

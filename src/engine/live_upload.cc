@@ -138,6 +138,8 @@ Task<void> LiveUpload::idle(std::shared_ptr<LiveUpload> self, Registry* registry
       self->store_error_.reset();
       const Result<Ok> settled = co_await self->settle();
       failed_tries = settled ? 0 : failed_tries + 1;
+      // What lies behind a gap that nobody fills does no good in memory.
+      if (settled && self->uses_.load() == 0 && !self->busy()) self->drop_unrecorded("abandoned");
       continue;
     }
     co_await self->work_.join();
@@ -309,24 +311,37 @@ LiveUpload::Writer* LiveUpload::find_writer(WriterId id) {
 
 // The answer to a writer that is none any more: fenced by a newer request, or ended with the upload
 // or by the store's failure.
-core::Outcome LiveUpload::ended_outcome(WriterId id) {
+Task<core::Outcome> LiveUpload::ended_outcome(WriterId id) {
   const bool store_failed = failed_writers_.erase(id) > 0;
-  if (auto over = settled_outcome(true)) return std::move(*over);
-  if (store_failed) return store_refusal();
+  co_await completion_awaited();
+  if (auto over = settled_outcome(true)) co_return std::move(*over);
+  if (store_failed) co_return store_refusal();
   if (poisoned_) {
-    return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+    co_return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
                    "the upload's state has to be read again", true);
   }
-  return refused(ProblemType::kTakenOver, "a newer request took over", true);
+  co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
+}
+
+// Bytes nobody was told about. Parts on their way stay; what is parked may complete its part.
+void LiveUpload::drop_unrecorded(std::string_view why) {
+  ByteCount dropped;
+  for (auto& [number, slot] : slots_) {
+    if (slot.shipping) continue;
+    dropped += slot.assembly.drop_unparked();
+    std::erase(ready_, number);
+    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
+  }
+  std::erase_if(slots_, [](const auto& entry) {
+    return !entry.second.busy() && entry.second.assembly.segments().empty();
+  });
+  if (dropped.value() > 0) services_->metrics->discarded(why, dropped);
 }
 
 Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
   Step step;
   recorded_ = std::max(recorded_, recorded);
-  if (completing_driven_) {
-    const Deadline patience(services_->clock->now() + options_->complete_wait);
-    co_await wait_settled(patience);
-  }
+  co_await completion_awaited();
   if (auto over = settled_outcome(true)) {
     step.outcome = std::move(*over);
     co_return step;
@@ -363,6 +378,7 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset r
       fenced_ = true;
       fence_writers();
       changed_.notify_all();
+      step.kind = Step::Kind::kStale;
     }
     step.outcome = refused(ProblemType::kTakenOver, "the upload's state has to be read again", true);
     co_return step;
@@ -404,17 +420,7 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset r
 
   // From here on this request is the writer (G7). Bytes nobody was told about give way to its own.
   fence_writers();
-  ByteCount dropped;
-  for (auto& [number, slot] : slots_) {
-    if (slot.shipping) continue;
-    dropped += slot.assembly.drop_unparked();
-    std::erase(ready_, number);
-    if (slot.assembly.full() && !is_small()) ready_.push_back(number);
-  }
-  std::erase_if(slots_, [](const auto& entry) {
-    return !entry.second.busy() && entry.second.assembly.segments().empty();
-  });
-  if (dropped.value() > 0) services_->metrics->discarded("superseded", dropped);
+  drop_unrecorded("superseded");
 
   add_writer(writer);
   last_byte_at_ = services_->clock->now();
@@ -458,14 +464,9 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   while (true) {
     const Signal::Seen seen = changed_.seen();
     const Writer* const writer = find_writer(id);
-    if (writer == nullptr) {
-      step.outcome = ended_outcome(id);
-      co_return step;
-    }
-    if (poisoned_) {
+    if (writer == nullptr || poisoned_) {
       end_writer(id);
-      step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
-                             "the upload's state has to be read again", true);
+      step.outcome = co_await ended_outcome(id);
       co_return step;
     }
     if (completing_driven_ || row_.state != UploadState::kOpen) {
@@ -565,7 +566,7 @@ bool LiveUpload::is_small() const {
 
 Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   const Writer* const current = find_writer(id);
-  if (current == nullptr) co_return ended_outcome(id);
+  if (current == nullptr) co_return co_await ended_outcome(id);
   const Writer writer = *current;
   end_writer(id);
   // Others go on writing: only what this one brought has to be durable before it is answered.
@@ -579,6 +580,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
       if (row_.parallel) work_.spawn(settle_soon(own));
       co_return core::ClientGone{};
     case BodyEnd::kTooLong:
+      // A body that is not what its head said is not kept further than it had to be.
+      if (!row_.parallel) drop_unrecorded("refused");
       co_return refused(ProblemType::kBodyTooLong, "the body is longer than announced", true);
     case BodyEnd::kMalformed:
       co_return refused(ProblemType::kMalformedRequest, "the chunked body is malformed", true);
@@ -597,11 +600,13 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
       break;
   }
 
-  if (completing_driven_) {
-    const Deadline patience(services_->clock->now() + options_->complete_wait);
-    co_await wait_settled(patience);
+  if (completing_driven_ || row_.state != UploadState::kOpen) {
+    // Another request brought the last bytes; what came here meanwhile was not taken, and says
+    // nothing about the total.
+    co_await completion_awaited();
+    if (auto over = settled_outcome(false)) co_return std::move(*over);
+    co_return store_refusal();
   }
-  if (auto over = settled_outcome(false)) co_return std::move(*over);
   if (writer.ends_object) {
     const ByteCount total = writer.next - ByteOffset();
     if (auto refusal = apply_total(total)) co_return std::move(*refusal);
@@ -616,17 +621,15 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
         ? refused(ProblemType::kTakenOver, "another process took over", false)
         : store_refusal();
   }
-  co_return incomplete(false);
+  // A newer writer may have brought the rest meanwhile.
+  co_return co_await progress(row_.total);
 }
 
 // --- queries
 
 Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, ByteOffset recorded) {
   recorded_ = std::max(recorded_, recorded);
-  if (completing_driven_) {
-    const Deadline patience(services_->clock->now() + options_->complete_wait);
-    co_await wait_settled(patience);
-  }
+  co_await completion_awaited();
   if (auto over = settled_outcome(false)) co_return std::move(*over);
   if (poisoned_) co_return std::nullopt;
   if (query.total && row_.total && *query.total != *row_.total) {
@@ -646,15 +649,22 @@ Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, ByteOffs
     static_cast<void>(settled);
     if (auto over = settled_outcome(false)) co_return std::move(*over);
   }
-  // The total of a parallel upload is known from the start.
-  const std::optional<ByteCount> total = row_.parallel ? row_.total : query.total;
-  if (!poisoned_ && total && end_of(*total) == received_end()) {
-    if (auto refusal = apply_total(*total)) co_return std::move(*refusal);
-    if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
-    if (!row_.parallel) fence_writers();
-    co_return co_await complete_and_answer();
+  const std::optional<ByteCount> total = query.total ? query.total : row_.total;
+  co_return co_await progress(total);
+}
+
+// How far an open upload is. With nothing missing that is the object: an offset equal to the length
+// is never said (ruling 4).
+Task<core::Outcome> LiveUpload::progress(std::optional<ByteCount> total) {
+  if (!total || std::max(received_end(), said_end()) != end_of(*total)) co_return incomplete(false);
+  if (poisoned_ || received_end() < end_of(*total)) {
+    // Somebody else recorded the rest; this object is read again before anything is done with it.
+    co_return refused(ProblemType::kCompleting, "the last bytes have just been recorded", false);
   }
-  co_return incomplete(false);
+  if (auto refusal = apply_total(*total)) co_return std::move(*refusal);
+  if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
+  if (!row_.parallel) fence_writers();
+  co_return co_await complete_and_answer();
 }
 
 // --- memory
@@ -709,6 +719,13 @@ Task<void> LiveUpload::wait_quiet() {
     if (!busy() || stopped_) co_return;
     co_await changed_.wait(seen);
   }
+}
+
+// Gives a running completion the time that a request may be held for it.
+Task<void> LiveUpload::completion_awaited() {
+  if (!completing_driven_) co_return;
+  const Deadline patience(services_->clock->now() + options_->complete_wait);
+  co_await wait_settled(patience);
 }
 
 Task<void> LiveUpload::stop() {

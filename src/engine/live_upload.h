@@ -31,6 +31,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/signal.h"
@@ -164,6 +165,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   // admission and bytes (live_upload.cc)
   core::Outcome incomplete(bool body_unread) const;
+  Task<core::Outcome> progress(std::optional<ByteCount> total);
   core::Outcome refused(core::ProblemType type, std::string detail, bool body_unread) const;
   std::optional<core::Outcome> settled_outcome(bool body_unread) const;
   std::optional<core::Outcome> apply_total(ByteCount total);
@@ -172,8 +174,9 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   void add_writer(const Writer& writer);
   void end_writer(WriterId id);
   Writer* find_writer(WriterId id);
-  core::Outcome ended_outcome(WriterId id);
+  Task<core::Outcome> ended_outcome(WriterId id);
   Step next_read(const Writer& writer) const;
+  void drop_unrecorded(std::string_view why);
   bool may_read() const noexcept;
   bool busy() const noexcept;
   std::optional<core::Outcome> accept(Writer& writer, Bytes bytes);
@@ -184,6 +187,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Slot& slot_at(PartNumber number);
   bool is_small() const;
   core::Outcome store_refusal() const;
+  Task<void> completion_awaited();
 
   // many writers at once (live_upload_swarm.cc)
   std::optional<core::Outcome> refuse_in_swarm(const core::Append& append) const;
@@ -270,8 +274,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   bool completing_driven_ = false;
   bool aborting_driven_ = false;
-  // A change of state is on its way into the database: other records may come too late for it.
-  bool state_moving_ = false;
+  // Changes of state on their way into the database: other records may come too late for them.
+  int state_moving_ = 0;
   // A former process was completing: look for the object before anything is asked of the store.
   bool look_first_ = false;
   // How often the store refused a part list in which it shows nothing wrong.

@@ -105,9 +105,9 @@ Task<void> LiveUpload::drive_completion(std::shared_ptr<LiveUpload> self) {
     Mutation record = up->mutation();
     record.changes.push_back(change::SetState{UploadState::kCompleting, ""});
     record.changes.push_back(change::Touch{});
-    up->state_moving_ = true;
+    ++up->state_moving_;
     const Result<Ok> committed = co_await up->commit(std::move(record));
-    up->state_moving_ = false;
+    --up->state_moving_;
     recorded = committed.has_value();
     if (recorded) {
       up->row_.state = UploadState::kCompleting;
@@ -396,9 +396,9 @@ Task<Result<Ok>> LiveUpload::abort(std::string reason) {
 Task<Result<Ok>> LiveUpload::begin_abort(std::string reason) {
   Mutation record(id_, token_, row_.state, services_->clock->wall_now());
   record.changes.push_back(change::SetState{UploadState::kAborting, reason});
-  state_moving_ = true;
+  ++state_moving_;
   const Result<Ok> committed = co_await commit(std::move(record));
-  state_moving_ = false;
+  --state_moving_;
   if (!committed) co_return fail(committed.error());
   row_.state = UploadState::kAborting;
   row_.reason = std::move(reason);

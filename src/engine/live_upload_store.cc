@@ -47,12 +47,17 @@ Mutation LiveUpload::mutation() const {
 Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
   if (poisoned_) co_return fail(Errc::kFenced, "the upload's state has to be read again");
   const UploadState expected = mutation.expected;
+  const bool moves = std::any_of(mutation.changes.begin(), mutation.changes.end(), [](const Change& c) {
+    return std::holds_alternative<change::SetState>(c);
+  });
   const bool with_plan = row_.plan.has_value();
   const std::optional<ByteCount> with_total = row_.total;
   Result<Ok> committed = co_await services_->state->commit(std::move(mutation));
   if (!committed) {
     const Error error = committed.error();
-    if (error.code() == Errc::kConflict && (state_moving_ || row_.state != expected)) {
+    // Its own move excuses nobody: another process has moved the state then.
+    const bool moved_by_us = state_moving_ > (moves ? 1 : 0) || row_.state != expected;
+    if (error.code() == Errc::kConflict && moved_by_us) {
       co_return fail(Errc::kCancelled, "the upload moved on to another state");
     }
     poisoned_ = true;

@@ -70,6 +70,15 @@ core::Outcome stored_result(const UploadRow& row) {
   return complete;
 }
 
+// The answer for an upload that has ended. Precondition: it is neither open nor completing.
+core::Outcome ended_result(const UploadRow& row) {
+  if (row.state == UploadState::kComplete) return stored_result(row);
+  if (row.reason == "failed") {
+    return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
+  }
+  return refuse(ProblemType::kUploadGone, "the upload was " + row.reason);
+}
+
 // After the drain's deadline: time to park the tails of requests that had to be ended.
 constexpr Duration kParkTime = std::chrono::seconds(10);
 
@@ -177,6 +186,8 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
                                                 core::Grant grant, BodySource* body) {
   constexpr int kTriesMax = 8;
   const bool from_start = !verb.begin || *verb.begin == ByteOffset();
+  // Once this request has spoken to an attempt it stays with that one: bytes of two are never mixed.
+  std::optional<UploadId> ours;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     if (draining_) {
       core::Outcome stopping = refuse(ProblemType::kDraining, "the server is stopping");
@@ -196,12 +207,17 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       continue;
     }
     const bool open = row && row->state == UploadState::kOpen;
-    if (open && verb.begin) {  // continue
+    if (ours && (!row || row->id != *ours)) {
+      co_return refuse(ProblemType::kTakenOver, "a newer request took over");
+    }
+    if (ours && !open) co_return ended_result(*row);
+    if (open && (verb.begin || ours)) {  // continue
       Result<Use> use = co_await wake(row->id);
       if (!use) {
         if (use.error().code() == Errc::kNotFound) continue;
         co_return state_unavailable(use.error());
       }
+      ours = row->id;
       const ByteOffset recorded = recorded_end(*row);
       std::optional<core::Outcome> outcome = co_await pump(std::move(*use), verb, body, recorded);
       if (!outcome) continue;
@@ -212,11 +228,7 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
         verb.parallel && verb.begin && row && row->parallel && row->total == verb.total;
     if (late || (!from_start && !verb.parallel)) {
       if (!row) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
-      if (row->state == UploadState::kComplete) co_return stored_result(*row);
-      if (row->reason == "failed") {
-        co_return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
-      }
-      co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
+      co_return ended_result(*row);
     }
     if (!verb.may_begin) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
 
@@ -231,9 +243,9 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       co_return state_unavailable(use.error());
     }
     if (open) background_.spawn(abort_replaced(*replaces));
+    ours = use->get()->id();
     std::optional<core::Outcome> outcome = co_await pump(std::move(*use), verb, body, ByteOffset());
     if (outcome) co_return std::move(*outcome);
-    verb.begin = verb.begin.value_or(ByteOffset());  // begun: go on with that one
   }
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
 }
@@ -383,13 +395,9 @@ Task<core::Outcome> UploadService::Impl::query(core::Command command, core::Quer
     if (row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
     co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
   }
-  if (row->state == UploadState::kComplete) co_return stored_result(*row);
-  if (row->state == UploadState::kAborting || row->state == UploadState::kAborted) {
-    if (row->reason == "failed") {
-      co_return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
-    }
-    co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
-  }
+  const bool running =
+      row->state == UploadState::kOpen || row->state == UploadState::kCompleting;
+  if (!running) co_return ended_result(*row);
   constexpr int kTriesMax = 3;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     Result<Use> use = co_await wake(row->id);
@@ -557,21 +565,18 @@ Task<void> UploadService::Impl::drain(Deadline deadline) {
 
 Task<void> UploadService::Impl::stop() {
   const Executor here = services_.executor;
-  std::vector<Use> ours =
-      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
   stopped_ = true;  // nothing begins any more
-  background_.cancel();
-  co_await background_.join();
-  for (const Use& use : ours) co_await use->stop();
-  while (executing_ > 0) {
-    const Signal::Seen seen = executed_.seen();
-    if (executing_ == 0) break;
-    co_await executed_.wait(seen);
+  // In rounds: requests on their way to their end still start things, and wait for each other's and
+  // other instances' work.
+  while (true) {
+    background_.cancel();
+    std::vector<Use> ours =
+        registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+    for (const Use& use : ours) co_await use->stop();
+    ours.clear();  // held, they would keep their own watchers from ending
+    if (executing_ == 0 && background_.running() == 0) break;
+    co_await services_.clock->sleep_until(services_.clock->now() + std::chrono::milliseconds(5));
   }
-  // What those requests still started while they ended.
-  background_.cancel();
-  co_await background_.join();
-  for (const Use& use : ours) co_await use->stop();
 }
 
 UploadService::Status UploadService::Impl::status() const {

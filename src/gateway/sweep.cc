@@ -67,8 +67,10 @@ Exit SweepCommand::open_state() {
     shot_.log()->error("there is no state database to sweep by", {{"path", options_.state_path}});
     return Exit::kDependency;
   }
+  const statedb::SqliteOptions where(options_.state_path);
+  // A dry run only looks, also beside a running server.
   Result<std::unique_ptr<StateDb>> state =
-      statedb::open_sqlite(statedb::SqliteOptions(options_.state_path));
+      dry_run_ ? statedb::open_sqlite_to_look(where) : statedb::open_sqlite(where);
   if (state) {
     state_ = std::move(*state);
     return Exit::kOk;

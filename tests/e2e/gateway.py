@@ -240,6 +240,14 @@ class Gateway:
         return waiting
 
 
+def run_sweep(store, state, *words, **sets):
+    """The command `sluice sweep`, to its end."""
+    return subprocess.run(
+        [program(), "sweep", "--store", store.url, "--state", f"sqlite://{state}",
+         *(w for k, v in sets.items() for w in ("--set", f"{k}={v}")), *words],
+        capture_output=True, text=True, timeout=60, env=clean_environment(**store.env))
+
+
 def sweep(gateway, store):
     """What a lost answer or a killed process left in the store without a record: an orphan, which
     nobody can know by name. So it is the sweeper's, which here owns the whole store. The gateway
@@ -250,8 +258,5 @@ def sweep(gateway, store):
         long_ago = time.time() - 7 * 86400
         for path in (store.path / ".sluice/local/tmp").iterdir():
             os.utime(path, (long_ago, long_ago))
-    done = subprocess.run(
-        [program(), "sweep", "--store", store.url, "--state", f"sqlite://{gateway.state_file}",
-         "--set", "sweep.exclusive=true", "--set", "sweep.grace=1s"],
-        capture_output=True, text=True, timeout=60, env=clean_environment(**store.env))
+    done = run_sweep(store, gateway.state_file, **{"sweep.exclusive": "true", "sweep.grace": "1s"})
     assert done.returncode == 0, done

@@ -13,7 +13,7 @@ import unittest
 from e2e import processes
 from e2e.auth_stub import AuthStub
 from e2e.data import BLOCK, Data, sha256_of_file
-from e2e.gateway import Gateway, clean_environment, program, sweep
+from e2e.gateway import Gateway, clean_environment, program, run_sweep, sweep
 from e2e.http_raw import Broken, Connection, Response, request
 from e2e.real_s3 import RealS3
 from e2e.resumable import Lost, ResumableUpload, put_resumable, target
@@ -23,7 +23,7 @@ from tools.fault_proxy import FaultProxy
 __all__ = ["AuthStub", "Aws", "BLOCK", "Broken", "Connection", "Data", "DirStore",
            "E2ETest", "FakeStore", "FaultProxy", "Gateway", "KIB", "Lost", "MIB", "RealS3", "Response",
            "ResumableUpload", "clean_environment", "processes", "program", "put_resumable",
-           "request", "sha256", "sha256_of_file", "sweep", "target", "wait_clean",
+           "request", "run_sweep", "sha256", "sha256_of_file", "sweep", "target", "wait_clean",
            "wait_until", "workers"]
 
 KIB = 1 << 10

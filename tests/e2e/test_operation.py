@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from e2e.harness import (  # noqa: E402
     AuthStub, Broken, Connection, Data, E2ETest, MIB, ResumableUpload, clean_environment, program,
-    target, wait_clean, wait_until)
+    run_sweep, target, wait_clean, wait_until)
 
 
 class Drain(E2ETest):
@@ -400,11 +400,8 @@ class Sweep(E2ETest):
     """Expired uploads and orphans, as a command of its own and by the serving process."""
 
     def sweep(self, store, state, *words, **sets):
-        sets = {"expire_after": "1s", "sweep.grace": "1s", **sets}
-        return subprocess.run(
-            [program(), "sweep", "--store", store.url, "--state", f"sqlite://{state}",
-             *(w for k, v in sets.items() for w in ("--set", f"{k}={v}")), *words],
-            capture_output=True, text=True, timeout=60, env=clean_environment(**store.env))
+        return run_sweep(store, state, *words,
+                         **{"expire_after": "1s", "sweep.grace": "1s", **sets})
 
     def prepare(self, store):
         """One finished, one unfinished upload; the gateway is stopped."""
@@ -418,17 +415,31 @@ class Sweep(E2ETest):
         self.assertNotEqual(store.leftovers(), [])
         return gateway, data, end
 
+    def check_dry_run(self, store, gateway):
+        time.sleep(1.5)
+        before = store.leftovers()
+        done = self.sweep(store, gateway.state_file, "--dry-run")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn("unfinished", done.stdout)
+        self.assertEqual(store.leftovers(), before)
+
     def test_dry_run_changes_nothing(self):
         for store in (self.fake_store(), self.dir_store()):
             with self.subTest(store=store.kind):
                 gateway, data, end = self.prepare(store)
-                time.sleep(1.5)
-                before = store.leftovers()
-                done = self.sweep(store, gateway.state_file, "--dry-run")
-                self.assertEqual(done.returncode, 0, done)
-                self.assertIn("unfinished", done.stdout)
-                self.assertEqual(store.leftovers(), before)
+                self.check_dry_run(store, gateway)
                 gateway.start()
+                answer = gateway.query("unfinished", data.size)
+                self.assertEqual((answer.status, answer.stored), (308, end))
+
+    def test_dry_run_beside_a_running_server(self):
+        for store in (self.fake_store(), self.dir_store()):
+            with self.subTest(store=store.kind):
+                gateway, data, end = self.prepare(store)
+                gateway.start()
+                self.check_dry_run(store, gateway)
+                # To remove something is the running server's own business.
+                self.assertEqual(self.sweep(store, gateway.state_file).returncode, 5)
                 answer = gateway.query("unfinished", data.size)
                 self.assertEqual((answer.status, answer.stored), (308, end))
 

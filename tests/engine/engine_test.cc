@@ -191,6 +191,38 @@ TEST(Engine, NewerWriterWins) {
   EXPECT_FALSE(std::holds_alternative<Incomplete>(*old_outcome));
 }
 
+// Ruling 4: the older writer's request ends when the newer one's bytes are durable too. Nothing is
+// missing then, and no offset equal to the length is said.
+TEST(Engine, AnOvertakenRequestNeverSaysTheWholeLength) {
+  Outside out;
+  const std::string all = text(16);
+  int parts = 0;
+  out.store.before_call([&](std::string call) -> Task<void> {
+    if (call != "put_part" || ++parts > 1) co_return;
+    co_await out.clock.sleep_until(out.clock.now() + std::chrono::seconds(5));
+  });
+  World world(&out);
+  std::optional<core::Outcome> old_outcome;
+  std::optional<core::Outcome> new_outcome;
+  FakeBody first(all.substr(0, 12));
+  boost::asio::co_spawn(out.context, world.start_range("x", 0, 12, 16, &first),
+                        [&](const std::exception_ptr&, core::Outcome o) { old_outcome = std::move(o); });
+  world.settle_events();
+  ASSERT_FALSE(old_outcome.has_value());
+  FakeBody second(all);
+  second.hold();
+  boost::asio::co_spawn(out.context, world.start_range("x", 0, 16, 16, &second),
+                        [&](const std::exception_ptr&, core::Outcome o) { new_outcome = std::move(o); });
+  world.pass(std::chrono::seconds(10));
+  ASSERT_TRUE(old_outcome.has_value());
+  EXPECT_TRUE(std::holds_alternative<Complete>(*old_outcome)) << old_outcome->index();
+  second.go();
+  world.pass(std::chrono::seconds(10));
+  ASSERT_TRUE(new_outcome.has_value());
+  EXPECT_TRUE(std::holds_alternative<Complete>(*new_outcome)) << new_outcome->index();
+  expect_object(out, "x", all);
+}
+
 // Ruling 4: with a writer that speaks, a query answers the recorded offset and disturbs nothing;
 // with a silent one the tail is parked first.
 TEST(Engine, QueriesDoNotDisturbAWriter) {

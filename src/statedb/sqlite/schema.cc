@@ -118,4 +118,18 @@ Result<Ok> prepare_schema(const std::string& path, std::chrono::milliseconds bus
   return Ok{};
 }
 
+Result<Ok> check_schema(const std::string& path, std::chrono::milliseconds busy_timeout) {
+  SQLite::Database database(path, SQLite::OPEN_READONLY, static_cast<int>(busy_timeout.count()));
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
+  if (database.execAndGet("PRAGMA application_id").getInt() != kApplicationId) {
+    return fail(Errc::kInvalidArgument, "the file is not a Sluice state database");
+  }
+  if (version != kSchemaVersion) {
+    return fail(Errc::kRejected, "written by another version of Sluice (schema " +
+                                     std::to_string(version) + ", this program knows " +
+                                     std::to_string(kSchemaVersion) + ")");
+  }
+  return Ok{};
+}
+
 }  // namespace sluice::statedb

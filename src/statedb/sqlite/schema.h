@@ -14,5 +14,7 @@ inline constexpr int kSchemaVersion = 1;
 // Creates or checks the schema. kRejected: newer than kSchemaVersion. kInvalidArgument: the file is
 // some other program's database. Throws SQLite::Exception.
 Result<Ok> prepare_schema(const std::string& path, std::chrono::milliseconds busy_timeout);
+// Only checks. kRejected: another version.
+Result<Ok> check_schema(const std::string& path, std::chrono::milliseconds busy_timeout);
 
 }  // namespace sluice::statedb

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -25,7 +26,7 @@ constexpr std::uint64_t kForgetBatch = 200;
 
 class SqliteStateDb final : public StateDb {
  public:
-  SqliteStateDb(FileLock lock, std::unique_ptr<Connection> writer,
+  SqliteStateDb(std::optional<FileLock> lock, std::unique_ptr<Connection> writer,
                 std::unique_ptr<Connection> reader)
       : lock_(std::move(lock)),
         writer_(DbThread::Kind::kWriter, std::move(writer)),
@@ -118,7 +119,7 @@ class SqliteStateDb final : public StateDb {
 
  private:
   // In this order: the lock goes last.
-  FileLock lock_;
+  const std::optional<FileLock> lock_;
   DbThread writer_;
   DbThread reader_;
 };
@@ -162,6 +163,27 @@ Result<std::unique_ptr<StateDb>> open_sqlite(SqliteOptions options) {
     auto reader = std::make_unique<Connection>(path, options.busy_timeout);
     reader->database().exec("PRAGMA query_only=ON");
     return std::make_unique<SqliteStateDb>(std::move(*lock), std::move(writer), std::move(reader));
+  } catch (const SQLite::Exception& e) {
+    const Error failure = error_of(e);
+    return fail(failure.code(), failure.detail() + " (" + options.path + ")");
+  }
+}
+
+Result<std::unique_ptr<StateDb>> open_sqlite_to_look(SqliteOptions options) {
+  try {
+    const Result<Ok> schema = check_schema(options.path, options.busy_timeout);
+    if (!schema) {
+      return fail(schema.error().code(),
+                  "state database " + options.path + ": " + schema.error().detail());
+    }
+    const auto connect = [&options] {
+      auto connection = std::make_unique<Connection>(options.path, options.busy_timeout);
+      connection->database().exec("PRAGMA query_only=ON");
+      return connection;
+    };
+    auto writer = connect();
+    auto reader = connect();
+    return std::make_unique<SqliteStateDb>(std::nullopt, std::move(writer), std::move(reader));
   } catch (const SQLite::Exception& e) {
     const Error failure = error_of(e);
     return fail(failure.code(), failure.detail() + " (" + options.path + ")");

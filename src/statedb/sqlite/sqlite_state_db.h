@@ -32,4 +32,10 @@ struct SqliteOptions {
 // kCorrupt.
 Result<std::unique_ptr<StateDb>> open_sqlite(SqliteOptions options);
 
+// Opens an existing file for reading, also while another process works with it: what is written
+// there becomes visible commit by commit. Every change is refused (kUnavailable). Blocking.
+// Errors: as open_sqlite() but never kConflict; kRejected also if the file is older than this
+// program, which a look must not bring up to date.
+Result<std::unique_ptr<StateDb>> open_sqlite_to_look(SqliteOptions options);
+
 }  // namespace sluice::statedb

@@ -75,6 +75,27 @@ TEST(SqliteStateDb, OneProcessAtATime) {
   EXPECT_TRUE(open(path));
 }
 
+// Beside the process that works with it: everything is seen, nothing can be changed.
+TEST(SqliteStateDb, MayBeLookedAtWhileInUse) {
+  const TempDir directory;
+  const std::string path = directory.file("state.db");
+  EXPECT_EQ(open_sqlite_to_look(SqliteOptions(path)).error().code(), Errc::kUnavailable);
+  EXPECT_NE(::access(path.c_str(), F_OK), 0) << "a look makes no file";
+  auto db = open(path);
+  run_task(db->create(row("id-1"), std::nullopt)).value();
+  auto look = open_sqlite_to_look(SqliteOptions(path));
+  ASSERT_TRUE(look) << look.error().detail();
+  run_task(db->create(row("id-2", "two"), std::nullopt)).value();
+  EXPECT_EQ(run_task((*look)->list(UploadFilter()))->size(), 2U);
+  EXPECT_TRUE(run_task((*look)->load(UploadId("id-2"))));
+  EXPECT_EQ(run_task((*look)->create(row("id-3", "three"), std::nullopt)).error().code(),
+            Errc::kUnavailable);
+  look->reset();
+  EXPECT_EQ(run_task(db->list(UploadFilter()))->size(), 2U);
+  SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version=99");
+  EXPECT_EQ(open_sqlite_to_look(SqliteOptions(path)).error().code(), Errc::kRejected);
+}
+
 TEST(SqliteStateDb, OnlyPlainPaths) {
   EXPECT_EQ(failure("").code(), Errc::kInvalidArgument);
   EXPECT_EQ(failure(":memory:").code(), Errc::kInvalidArgument);

@@ -343,6 +343,18 @@ TEST_F(LocalStore, UnsettledObjectsAreListedByTheirOwners) {
   EXPECT_EQ(unsettled(), Owners());
 }
 
+// An upload that an older program began goes on.
+TEST_F(LocalStore, UploadsWithoutAnOwnerAreWhole) {
+  const MultipartId id = create("object").value();
+  write_file(upload_path(id, "meta"), R"({"version":1,"key":"object","token":"token-1"})");
+  reopen();
+  const auto part = put_part("object", id, 1, 0, "bytes");
+  ASSERT_TRUE(part) << part.error().detail();
+  ASSERT_TRUE(complete("object", id, {*part}, "bytes"));
+  EXPECT_EQ(stat("object")->token, UploadToken("token-1"));
+  EXPECT_TRUE(run_task(store->list_unsettled(Deadline::never()))->empty());
+}
+
 TEST_F(LocalStore, TokensOfAllKinds) {
   const std::string token = "a/b@c..\xc3\xa9 %41";
   ASSERT_TRUE(put("object", "x", token));

@@ -62,11 +62,13 @@ std::optional<Meta> parse_meta(const std::string& text) {
   const json::value* key = value.get_object().if_contains("key");
   const json::value* token = value.get_object().if_contains("token");
   const json::value* owner = value.get_object().if_contains("owner");
-  for (const json::value* one : {key, token, owner}) {
+  for (const json::value* one : {key, token}) {
     if (one == nullptr || !one->is_string()) return std::nullopt;
   }
+  // Uploads that were begun before owners were noted have none.
+  const bool owned = owner != nullptr && owner->is_string();
   return Meta{std::string(key->get_string()), std::string(token->get_string()),
-              std::string(owner->get_string())};
+              owned ? std::string(owner->get_string()) : std::string()};
 }
 
 Result<Ok> create_file(const Fd& directory, const char* name, unsigned mode, std::string text) {
