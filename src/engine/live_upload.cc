@@ -159,8 +159,13 @@ bool LiveUpload::busy() const noexcept {
 
 ByteOffset LiveUpload::durable_end() const noexcept { return durable_.end_of_run(ByteOffset()); }
 
-// What a client may be told: never less than another process may have told it already.
-ByteOffset LiveUpload::said_end() const noexcept { return std::max(durable_end(), recorded_); }
+core::RangeSet LiveUpload::said() const {
+  core::RangeSet all = durable_;
+  for (const ByteRange& range : recorded_.ranges()) all.add(range);
+  return all;
+}
+
+ByteOffset LiveUpload::said_end() const { return said().end_of_run(ByteOffset()); }
 
 // End of the run from 0 over everything that is durable or in memory.
 ByteOffset LiveUpload::received_end() const {
@@ -180,9 +185,10 @@ ByteOffset LiveUpload::received_end() const {
 
 core::Outcome LiveUpload::incomplete(bool body_unread) const {
   core::Incomplete state;
-  state.offset = said_end();
+  const core::RangeSet durable = said();
+  state.offset = durable.end_of_run(ByteOffset());
   state.total = row_.total;
-  state.ranges = durable_.ranges();
+  state.ranges = durable.ranges();
   state.parallel = row_.parallel;
   if (row_.parallel && plan_) state.part_size = ByteCount(plan_->shape().first_bytes);
   state.body_unread = body_unread;
@@ -338,9 +344,22 @@ void LiveUpload::drop_unrecorded(std::string_view why) {
   if (dropped.value() > 0) services_->metrics->discarded(why, dropped);
 }
 
-Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
+// The database has bytes that this object will never hear of: unless a record of our own is still on
+// its way, another process wrote them. Nothing is written through this object any more.
+void LiveUpload::heed(const core::RangeSet& recorded) {
+  for (const ByteRange& range : recorded.ranges()) recorded_.add(range);
+  const bool known = std::all_of(recorded.ranges().begin(), recorded.ranges().end(),
+                                 [this](const ByteRange& range) { return durable_.contains(range); });
+  if (known || busy() || row_.state != UploadState::kOpen) return;
+  poisoned_ = true;
+  fenced_ = true;
+  fence_writers();
+  changed_.notify_all();
+}
+
+Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeSet recorded) {
   Step step;
-  recorded_ = std::max(recorded_, recorded);
+  heed(recorded);
   co_await completion_awaited();
   if (auto over = settled_outcome(true)) {
     step.outcome = std::move(*over);
@@ -370,16 +389,8 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset r
       co_return step;
     }
   }
-  if (!row_.parallel && begin > durable_end() && begin <= recorded_) {
-    // Not a gap: another process wrote what is missing here. Unless a record of our own is still on
-    // its way, this object will never know; the next request reads the state again.
-    if (!busy()) {
-      poisoned_ = true;
-      fenced_ = true;
-      fence_writers();
-      changed_.notify_all();
-      step.kind = Step::Kind::kStale;
-    }
+  if (!row_.parallel && begin > durable_end() && begin <= said_end()) {
+    // Not a gap: what is missing here is recorded, and will be known or not in a moment.
     step.outcome = refused(ProblemType::kTakenOver, "the upload's state has to be read again", true);
     co_return step;
   }
@@ -627,8 +638,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
 
 // --- queries
 
-Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, ByteOffset recorded) {
-  recorded_ = std::max(recorded_, recorded);
+Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, core::RangeSet recorded) {
+  heed(recorded);
   co_await completion_awaited();
   if (auto over = settled_outcome(false)) co_return std::move(*over);
   if (poisoned_) co_return std::nullopt;
@@ -729,9 +740,11 @@ Task<void> LiveUpload::completion_awaited() {
 }
 
 Task<void> LiveUpload::stop() {
+  // First, so that what begins while the rest ends does not wait for it.
+  poisoned_ = true;
+  changed_.notify_all();
   work_.cancel();
   co_await work_.join();
-  poisoned_ = true;
   stopped_ = true;
   completing_driven_ = false;
   aborting_driven_ = false;

@@ -100,14 +100,14 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   // `recorded`: what the database was just seen to hold. More than we know of means that another
   // process has written meanwhile; a client may know of it, so nothing lower is said (G1).
-  Task<Step> admit(core::Append append, BodySource* body, ByteOffset recorded);
+  Task<Step> admit(core::Append append, BodySource* body, core::RangeSet recorded);
   Task<Step> offer(WriterId writer, Bytes bytes);
   Task<core::Outcome> finish(WriterId writer, BodyEnd end);
 
   // --- other requests
 
   // nullopt: stale, as Step::Kind::kStale.
-  Task<std::optional<core::Outcome>> query(core::Query query, ByteOffset recorded);
+  Task<std::optional<core::Outcome>> query(core::Query query, core::RangeSet recorded);
   // Aborts an open upload. kConflict: it is completing or complete.
   Task<Result<Ok>> abort(std::string reason);
   // Waits for a running completion or abort to end. False: not within the time.
@@ -177,11 +177,14 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Task<core::Outcome> ended_outcome(WriterId id);
   Step next_read(const Writer& writer) const;
   void drop_unrecorded(std::string_view why);
+  void heed(const core::RangeSet& recorded);
   bool may_read() const noexcept;
   bool busy() const noexcept;
   std::optional<core::Outcome> accept(Writer& writer, Bytes bytes);
   ByteOffset durable_end() const noexcept;
-  ByteOffset said_end() const noexcept;
+  // What a client may be told: never less than another process may have told it already.
+  core::RangeSet said() const;
+  ByteOffset said_end() const;
   ByteOffset received_end() const;
   ByteOffset part_end(PartNumber number) const;
   Slot& slot_at(PartNumber number);
@@ -255,7 +258,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool stopped_ = false;  // what was on its way has been cancelled
 
   core::RangeSet durable_;
-  ByteOffset recorded_;  // most that a request saw in the database
+  core::RangeSet recorded_;  // all that requests saw in the database
   std::map<PartNumber, Slot> slots_;  // parts that are not recorded yet
   std::deque<PartNumber> ready_;      // full, waiting for a place in flight
   std::uint32_t in_flight_ = 0;

@@ -42,10 +42,6 @@ core::RangeSet durable_ranges(const UploadRow& row) {
   return durable;
 }
 
-ByteOffset recorded_end(const UploadRow& row) {
-  return durable_ranges(row).end_of_run(ByteOffset());
-}
-
 core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds expire_after) {
   const core::RangeSet durable = durable_ranges(row);
   core::Inspected state;
@@ -118,7 +114,7 @@ class UploadService::Impl {
                            std::optional<UploadId> replaces);
   Task<Result<Use>> wake(UploadId id);
   Task<std::optional<core::Outcome>> pump(Use use, core::Append verb, BodySource* body,
-                                          ByteOffset recorded);
+                                          core::RangeSet recorded);
   Task<void> retire(LiveUpload* stale);
   Task<void> abort_replaced(UploadId id);
   Task<void> relieve();
@@ -218,8 +214,9 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
         co_return state_unavailable(use.error());
       }
       ours = row->id;
-      const ByteOffset recorded = recorded_end(*row);
-      std::optional<core::Outcome> outcome = co_await pump(std::move(*use), verb, body, recorded);
+      core::RangeSet recorded = durable_ranges(*row);
+      std::optional<core::Outcome> outcome =
+          co_await pump(std::move(*use), verb, body, std::move(recorded));
       if (!outcome) continue;
       co_return std::move(*outcome);
     }
@@ -244,7 +241,7 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
     }
     if (open) background_.spawn(abort_replaced(*replaces));
     ours = use->get()->id();
-    std::optional<core::Outcome> outcome = co_await pump(std::move(*use), verb, body, ByteOffset());
+    std::optional<core::Outcome> outcome = co_await pump(std::move(*use), verb, body, core::RangeSet());
     if (outcome) co_return std::move(*outcome);
   }
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
@@ -308,10 +305,10 @@ Task<Result<Use>> UploadService::Impl::wake(UploadId id) {
 // nullopt: nothing was done, the upload has to be woken again.
 Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Append verb,
                                                              BodySource* body,
-                                                              ByteOffset recorded) {
+                                                             core::RangeSet recorded) {
   LiveUpload* const up = use.get().get();
   const Executor owner = up->executor();
-  Task<Step> admission = up->admit(verb, body, recorded);
+  Task<Step> admission = up->admit(verb, body, std::move(recorded));
   Step step = co_await run_on(owner, std::move(admission));
   if (step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
   if (step.kind == Step::Kind::kStale) {
@@ -402,7 +399,7 @@ Task<core::Outcome> UploadService::Impl::query(core::Command command, core::Quer
   for (int tries = 0; tries < kTriesMax; ++tries) {
     Result<Use> use = co_await wake(row->id);
     if (!use) co_return state_unavailable(use.error());
-    Task<std::optional<core::Outcome>> asking = use->get()->query(verb, recorded_end(*row));
+    Task<std::optional<core::Outcome>> asking = use->get()->query(verb, durable_ranges(*row));
     std::optional<core::Outcome> outcome =
         co_await run_on(use->get()->executor(), std::move(asking));
     if (outcome) co_return std::move(*outcome);
