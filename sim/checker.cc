@@ -24,10 +24,14 @@ core::RangeSet parts_of(const UploadRow& row) {
   return ranges;
 }
 
-ByteOffset durable_end(const UploadRow& row) {
+core::RangeSet durable_of(const UploadRow& row) {
   core::RangeSet ranges = parts_of(row);
   for (const ParkedRow& parked : row.parked) ranges.add(parked.range);
-  return ranges.end_of_run(ByteOffset());
+  return ranges;
+}
+
+ByteOffset durable_end(const UploadRow& row) {
+  return durable_of(row).end_of_run(ByteOffset());
 }
 
 // Compares bytes with a range of the file.
@@ -332,7 +336,13 @@ Asked Checker::asked(const std::string& name) {
 
 void Checker::answered(const Asked& asked, const core::Outcome& outcome) {
   if (const auto* incomplete = std::get_if<core::Incomplete>(&outcome)) {
-    check_offset(asked, incomplete->offset);
+    core::RangeSet said;
+    for (const ByteRange& range : incomplete->ranges) said.add(range);
+    said.add(ByteRange(ByteOffset(), incomplete->offset));
+    if (said.end_of_run(ByteOffset()) != incomplete->offset) {
+      outside_->violate("the offset and the map of an answer differ: " + asked.name);
+    }
+    check_said(asked, said, true);
   } else if (const auto* complete = std::get_if<core::Complete>(&outcome)) {
     check_success(asked, *complete);
   } else if (const auto* refused = std::get_if<core::Refused>(&outcome)) {
@@ -340,7 +350,8 @@ void Checker::answered(const Asked& asked, const core::Outcome& outcome) {
   }
 }
 
-void Checker::check_offset(const Asked& asked, ByteOffset offset) {
+void Checker::check_said(const Asked& asked, const core::RangeSet& said, bool all) {
+  const ByteOffset offset = said.end_of_run(ByteOffset());
   const auto row = outside_->immediate.run(outside_->state.find("", asked.name));
   if (!row) {
     outside_->violate("an offset was said of an upload that does not exist: " + asked.name);
@@ -364,11 +375,24 @@ void Checker::check_offset(const Asked& asked, ByteOffset offset) {
              " are durable",
          *track);
   }
-  if (asked.upload == row->id && offset < asked.acknowledged) {
-    fail("G1: the offset went back from " + text(asked.acknowledged) + " to " + text(offset),
-         *track);
+  const ByteOffset before = asked.acknowledged.end_of_run(ByteOffset());
+  if (asked.upload == row->id && offset < before) {
+    fail("G1: the offset went back from " + text(before) + " to " + text(offset), *track);
   }
-  track->acknowledged = std::max(track->acknowledged, offset);
+  const core::RangeSet durable = durable_of(*row);
+  for (const ByteRange& range : said.ranges()) {
+    // The run from 0 is checked above: of a finished upload the rows may be gone.
+    if (range.begin() != ByteOffset() && !durable.contains(range)) {
+      fail("G1: bytes from " + text(range.begin()) + " were acknowledged and are not durable",
+           *track);
+    }
+    track->acknowledged.add(range);
+  }
+  for (const ByteRange& range : asked.acknowledged.ranges()) {
+    if (all && asked.upload == row->id && !said.contains(range)) {
+      fail("G1: bytes from " + text(range.begin()) + " are not said any more", *track);
+    }
+  }
   if (unfinished(row->state)) check_durable(*track, *row);
 }
 
@@ -392,7 +416,11 @@ void Checker::check_success(const Asked& asked, const core::Complete& complete) 
 
 void Checker::check_refusal(const Asked& asked, const core::Refused& refused) {
   using core::ProblemType;
-  if (refused.offset) check_offset(asked, *refused.offset);
+  if (refused.offset) {
+    core::RangeSet said;
+    said.add(ByteRange(ByteOffset(), *refused.offset));
+    check_said(asked, said, false);
+  }
   constexpr ProblemType kExpected[] = {ProblemType::kTakenOver,      ProblemType::kStoreUnavailable,
                                        ProblemType::kCompleting,     ProblemType::kDraining,
                                        ProblemType::kOverloaded,     ProblemType::kRequestTimeout,

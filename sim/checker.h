@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/command.h"
+#include "core/range_set.h"
 #include "ports/object_store.h"
 #include "ports/state_db.h"
 #include "sim/outside.h"
@@ -37,7 +38,7 @@ struct Asked {
   Asked() = default;
   std::string name;
   UploadId upload;          // the name's current one when the request began; empty: none
-  ByteOffset acknowledged;  // of that upload, until then
+  core::RangeSet acknowledged;  // of that upload, until then
 };
 
 class Checker {
@@ -80,7 +81,7 @@ class Checker {
     const File* file = nullptr;
     FenceToken latest = 0;
     ByteOffset durable;        // most that was ever recorded
-    ByteOffset acknowledged;   // most that was ever said
+    core::RangeSet acknowledged;  // all that was ever said
     bool lost = false;         // a multipart upload was taken away by somebody else
     bool overwritten = false;  // a late request changed the ETag of a recorded part
     std::map<PartNumber, ByteRange> bound;
@@ -99,7 +100,8 @@ class Checker {
   void check_durable(const Track& track, const UploadRow& row);
   void check_whole(const Track& track, const char* when);
   void check_refusal(const Asked& asked, const core::Refused& refused);
-  void check_offset(const Asked& asked, ByteOffset offset);
+  // `said` begins with the run from 0; `all` if it is the whole map of what is durable.
+  void check_said(const Asked& asked, const core::RangeSet& said, bool all);
   void check_success(const Asked& asked, const core::Complete& complete);
   bool may_fail(const Track& track) const;
   void fail(const std::string& what, const Track& track);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "engine/wait.h"
 
@@ -61,6 +62,9 @@ Task<void> Client::run() {
     case ClientKind::kSendsUntilDone:
       co_await send_chunks(false);
       break;
+    case ClientKind::kSwarms:
+      co_await swarm();
+      break;
     case ClientKind::kAsks:
       co_await ask();
       break;
@@ -116,6 +120,35 @@ Task<void> Client::send_chunks(bool total_known) {
     at = begin_again(answer) ? ByteOffset() : next_offset(answer);
     // A client that is getting on need not wait.
     if (!at) co_await rest();
+  }
+}
+
+Task<void> Client::swarm() {
+  core::RangeSet stored;
+  while (!gives_up()) {
+    const ByteRange range = next_range(stored);
+    Answer answer;
+    if (range.empty() || draw_.chance(100)) {
+      answer = co_await query(draw_.chance(500));
+    } else {
+      answer = co_await send_parallel(range);
+    }
+    if (succeeded(answer)) co_return;
+    if (begin_again(answer)) {
+      // Somebody may have begun again meanwhile.
+      stored = core::RangeSet();
+      co_await rest();
+      answer = co_await query(false);
+      if (begin_again(answer)) answer = co_await begin_parallel();
+      if (succeeded(answer)) co_return;
+    }
+    const auto* incomplete = answer ? std::get_if<Incomplete>(&*answer) : nullptr;
+    if (incomplete != nullptr) {
+      stored = core::RangeSet();
+      for (const ByteRange& known : incomplete->ranges) stored.add(known);
+    } else {
+      co_await rest();
+    }
   }
 }
 
@@ -186,6 +219,33 @@ Task<Client::Answer> Client::send(ByteOffset begin, std::size_t length, bool wit
   append.ends_object = ends_object;
   if (!ends_object || draw_.chance(500)) append.length = ByteCount(length);
   if (with_total) append.total = ByteCount(file_->content.size());
+  co_return co_await send_append(append, length);
+}
+
+// The empty request.
+Task<Client::Answer> Client::begin_parallel() {
+  core::Append append;
+  append.length = ByteCount();
+  append.ends_object = file_->content.empty();
+  append.total = ByteCount(file_->content.size());
+  append.parallel = true;
+  core::Command request = command();
+  request.verb = append;
+  std::shared_ptr<SimBody> body = body_of(ByteOffset(), 0);
+  co_return co_await exchange(std::move(request), std::move(body));
+}
+
+Task<Client::Answer> Client::send_parallel(ByteRange range) {
+  core::Append append;
+  append.begin = range.begin();
+  append.length = range.size();
+  append.total = ByteCount(file_->content.size());
+  append.parallel = true;
+  co_return co_await send_append(append, range.size().value());
+}
+
+Task<Client::Answer> Client::send_append(core::Append append, std::size_t length) {
+  const ByteOffset begin = *append.begin;
   core::Command request = command();
   request.verb = append;
   if (!outside_->calm && draw_.chance(outside_->settings.replays)) {
@@ -273,6 +333,22 @@ bool Client::begin_again(const Answer& answer) const {
   const ProblemType type = refused->problem.type;
   return type == ProblemType::kUploadNotFound || type == ProblemType::kUploadGone ||
          type == ProblemType::kUploadFailed;
+}
+
+// What is missing, from one border to any place in it; now and then anything.
+ByteRange Client::next_range(const core::RangeSet& stored) {
+  const std::uint64_t size = file_->content.size();
+  if (size == 0) return {};
+  const ByteRange all{ByteOffset(), ByteOffset(size)};
+  const std::vector<ByteRange> missing = stored.missing(all);
+  if (missing.empty()) return {};
+  ByteRange within = missing[draw_.between(0, missing.size() - 1)];
+  if (draw_.chance(200)) within = all;
+  const std::uint64_t low = within.begin().value();
+  const std::uint64_t high = within.end().value();
+  const std::uint64_t begin = draw_.chance(500) ? low : draw_.between(low, high - 1);
+  const std::uint64_t end = draw_.chance(300) ? high : draw_.between(begin + 1, high);
+  return {ByteOffset(begin), ByteOffset(end)};
 }
 
 bool Client::gives_up() {

@@ -1,8 +1,5 @@
 // Client: somebody who wants a file to be stored and does not give up, or somebody who gets in the
 // way. Speaks in commands, as the dialects do; its lines break and its patience ends.
-//
-// New kinds (a swarm of connections for one upload) are one more function beside put_whole(),
-// continue_whole() and send_chunks().
 #pragma once
 
 #include <cstdint>
@@ -13,6 +10,7 @@
 
 #include "base/task.h"
 #include "core/command.h"
+#include "core/range_set.h"
 #include "sim/body.h"
 #include "sim/checker.h"
 #include "sim/draw.h"
@@ -26,6 +24,7 @@ enum class ClientKind {
   kContinues,       // the whole range first, then asks and sends the rest
   kSendsChunks,     // ranges of its own size, the total known
   kSendsUntilDone,  // chunks without a total; the last one tells it
+  kSwarms,          // one connection of a parallel upload: any ranges of it, in any order
   kAsks,            // queries and inspections only
   kCancels,         // one cancel, some time
 };
@@ -46,11 +45,15 @@ class Client {
   Task<void> put_whole();
   Task<void> continue_whole();
   Task<void> send_chunks(bool total_known);
+  Task<void> swarm();
   Task<void> ask();
   Task<void> cancel();
 
   Task<Answer> put();
   Task<Answer> send(ByteOffset begin, std::size_t length, bool with_total, bool ends_object);
+  Task<Answer> begin_parallel();
+  Task<Answer> send_parallel(ByteRange range);
+  Task<Answer> send_append(core::Append append, std::size_t length);
   Task<Answer> query(bool with_total);
   Task<Answer> exchange(core::Command command, std::shared_ptr<SimBody> body);
   Task<void> sleep(Duration time);
@@ -61,6 +64,8 @@ class Client {
   // Where to go on, from an answer that says it; nullopt: ask again.
   std::optional<ByteOffset> next_offset(const Answer& answer) const;
   bool begin_again(const Answer& answer) const;
+  // A range of a parallel upload of which this is stored.
+  ByteRange next_range(const core::RangeSet& stored);
   bool gives_up();
 
   Outside* const outside_;

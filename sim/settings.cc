@@ -86,6 +86,9 @@ Settings::Settings(Draw* draw) {
   body_pause = one_of(draw, Duration::zero(), milliseconds(50), milliseconds(2'500));
 
   faulty_time = seconds(draw->between(5, 200));
+  // Drawn aside, so that the seeds of before keep their other choices.
+  Draw aside(Draw(*draw).next() ^ 0x737761726d73ULL);
+  swarms = aside.chance(300);
 }
 
 }  // namespace sluice::sim

@@ -27,6 +27,7 @@ struct Settings {
   std::uint32_t processes = 1;
   std::uint32_t threads = 1;  // of each process
   std::uint32_t names = 1;
+  bool swarms = false;  // files are sent by many connections at once
 
   // Per mille of the calls.
   std::uint64_t store_before = 0;    // no effect, and says so

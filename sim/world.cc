@@ -62,7 +62,7 @@ void World::add_name(std::uint32_t number) {
   }
   if (versions) {
     for (const File* file : of_name) add_client(ClientKind::kPutsWhole, file);
-  } else {
+  } else if (!outside_.settings.swarms || !add_swarm(of_name.front())) {
     constexpr ClientKind kSenders[] = {ClientKind::kPutsWhole,   ClientKind::kContinues,
                                        ClientKind::kSendsChunks, ClientKind::kSendsUntilDone,
                                        ClientKind::kSendsChunks, ClientKind::kContinues};
@@ -73,6 +73,14 @@ void World::add_name(std::uint32_t number) {
   }
   if (draw.chance(400)) add_client(ClientKind::kAsks, of_name.front());
   if (draw.chance(120)) add_client(ClientKind::kCancels, of_name.front());
+}
+
+// The connections of a parallel upload. True: nobody else sends the file.
+bool World::add_swarm(const File* file) {
+  Draw& draw = outside_.draw;
+  const std::uint64_t connections = draw.between(1, 6);
+  for (std::uint64_t i = 0; i < connections; ++i) add_client(ClientKind::kSwarms, file);
+  return draw.chance(700);
 }
 
 void World::add_client(ClientKind kind, const File* file) {

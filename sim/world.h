@@ -48,6 +48,7 @@ class World {
   };
 
   void add_name(std::uint32_t number);
+  bool add_swarm(const File* file);
   void add_client(ClientKind kind, const File* file);
   void start(std::uint32_t place);
   void meddle();

@@ -44,7 +44,7 @@ TSAN_MODULES = ["base", "net", "fetch_net", "statedb", "engine_world"]
 # Test programs that need a real S3 server.
 REAL_STORE = {"s3_real"}
 # End-to-end suites that need one.
-REAL_STORE_E2E = {"sizes"}
+REAL_STORE_E2E = {"sizes", "swarm"}
 # The quick end-to-end suites first: they say sooner what is wrong.
 E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_faults", "examples"]
 # Suites that are run a second time with the sanitized program: g++ 12 is known to miscompile

@@ -40,6 +40,9 @@ struct Append {
   bool ends_object = false;
   // False: an upload must exist already (never begin one). Name form: true.
   bool may_begin = true;
+  // If this begins an upload: its ranges may come in any order, from many connections (ruling 2).
+  // The total is known then.
+  bool parallel = false;
 };
 
 // How much is there? Finishes the upload if `total` equals what is stored.
@@ -79,6 +82,7 @@ struct Incomplete {
   std::optional<ByteCount> total;
   std::vector<ByteRange> ranges;  // everything durable
   bool parallel = false;
+  std::optional<ByteCount> part_size;  // of a parallel upload: ranges that fit it cost least
   // The body of this request was not read to its end; close the connection or drain it.
   bool body_unread = false;
 };
@@ -100,6 +104,7 @@ struct Inspected {
   WallTime created_at;
   std::optional<WallTime> expires_at;
   std::optional<UploadResult> result;
+  bool parallel = false;
   bool writing = false;  // a connection is sending right now
 };
 

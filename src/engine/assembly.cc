@@ -97,9 +97,10 @@ Payload Assembly::payload_of(ByteRange range) const {
   return payload;
 }
 
-std::optional<ByteRange> Assembly::next_to_park() const {
+std::optional<ByteRange> Assembly::next_to_park(ByteRange wanted) const {
   const auto open = [](const Segment& s) { return !s.parked && !s.sealed; };
-  const auto first = std::find_if(segments_.begin(), segments_.end(), open);
+  const auto is_wanted = [&](const Segment& s) { return open(s) && s.range.overlaps(wanted); };
+  const auto first = std::find_if(segments_.begin(), segments_.end(), is_wanted);
   if (first == segments_.end()) return std::nullopt;
   auto begin = first;
   auto end = first;

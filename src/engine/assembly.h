@@ -58,10 +58,11 @@ class Assembly {
   Payload payload() const;
   wire::Checksum checksum() const;
 
-  // The next run of segments that should become one parked object, or nothing if all bytes are
-  // parked. Merges geometrically: neighbours that are parked already, resident, and not larger than
-  // what is new join it, so that tiny chunks cost a logarithmic number of objects.
-  std::optional<ByteRange> next_to_park() const;
+  // The next run of segments that should become one parked object, or nothing if all bytes of
+  // `wanted` are parked. It may reach further than that. Merges geometrically: neighbours that are
+  // parked already, resident, and not larger than what is new join it, so that tiny chunks cost a
+  // logarithmic number of objects.
+  std::optional<ByteRange> next_to_park(ByteRange wanted) const;
   // Marks the segments of that range as on their way.
   void seal(ByteRange range);
   void unseal(ByteRange range);

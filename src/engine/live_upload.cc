@@ -159,8 +159,13 @@ bool LiveUpload::busy() const noexcept {
 
 ByteOffset LiveUpload::durable_end() const noexcept { return durable_.end_of_run(ByteOffset()); }
 
-// What a client may be told: never less than another process may have told it already.
-ByteOffset LiveUpload::said_end() const noexcept { return std::max(durable_end(), recorded_); }
+core::RangeSet LiveUpload::said() const {
+  core::RangeSet all = durable_;
+  for (const ByteRange& range : recorded_.ranges()) all.add(range);
+  return all;
+}
+
+ByteOffset LiveUpload::said_end() const { return said().end_of_run(ByteOffset()); }
 
 // End of the run from 0 over everything that is durable or in memory.
 ByteOffset LiveUpload::received_end() const {
@@ -180,10 +185,12 @@ ByteOffset LiveUpload::received_end() const {
 
 core::Outcome LiveUpload::incomplete(bool body_unread) const {
   core::Incomplete state;
-  state.offset = said_end();
+  const core::RangeSet durable = said();
+  state.offset = durable.end_of_run(ByteOffset());
   state.total = row_.total;
-  state.ranges = durable_.ranges();
+  state.ranges = durable.ranges();
   state.parallel = row_.parallel;
+  if (row_.parallel && plan_) state.part_size = ByteCount(plan_->shape().first_bytes);
   state.body_unread = body_unread;
   return state;
 }
@@ -228,18 +235,6 @@ std::optional<core::Outcome> LiveUpload::settled_outcome(bool body_unread) const
   return std::nullopt;
 }
 
-// The answer to a request that does not write any more. If what it brought was the whole object,
-// that is the object.
-Task<core::Outcome> LiveUpload::superseded_outcome() {
-  co_await completion_awaited();
-  if (auto over = settled_outcome(true)) co_return std::move(*over);
-  if (poisoned_) {
-    co_return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
-                   "the upload's state has to be read again", true);
-  }
-  co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
-}
-
 // --- admission
 
 std::optional<core::Outcome> LiveUpload::apply_total(ByteCount total) {
@@ -275,8 +270,9 @@ std::optional<core::Outcome> LiveUpload::apply_total(ByteCount total) {
 
 std::optional<core::Outcome> LiveUpload::ensure_plan(const core::Append& append) {
   if (plan_) return std::nullopt;
-  std::optional<ByteCount> chunk;
-  if (append.begin && *append.begin == ByteOffset() && append.length && !append.ends_object) {
+  std::optional<ByteCount> chunk;  // not of many that come in any order
+  const bool from_start = append.begin && *append.begin == ByteOffset() && !append.ends_object;
+  if (!row_.parallel && from_start && append.length) {
     if (!row_.total || *row_.total > *append.length) chunk = append.length;
   }
   // A growing plan need not reach further than an upload may: its parts stay small for longer.
@@ -293,16 +289,44 @@ std::optional<core::Outcome> LiveUpload::ensure_plan(const core::Append& append)
   return std::nullopt;
 }
 
-void LiveUpload::fence_writer() {
-  if (!writer_) return;
-  if (writer_->body != nullptr) writer_->body->interrupt();
-  set_writer(std::nullopt);
+void LiveUpload::fence_writers() {
+  while (!writers_.empty()) {
+    const Writer& writer = writers_.begin()->second;
+    if (writer.body != nullptr) writer.body->interrupt();
+    end_writer(writer.id);
+  }
 }
 
-void LiveUpload::set_writer(std::optional<Writer> writer) {
-  writer_ = writer;
-  writing_ = writer_.has_value();
+void LiveUpload::add_writer(const Writer& writer) {
+  writers_.emplace(writer.id, writer);
+  writing_ = true;
   changed_.notify_all();
+}
+
+void LiveUpload::end_writer(WriterId id) {
+  writers_.erase(id);
+  claims_.remove(id);
+  writing_ = !writers_.empty();
+  changed_.notify_all();
+}
+
+LiveUpload::Writer* LiveUpload::find_writer(WriterId id) {
+  const auto it = writers_.find(id);
+  return it == writers_.end() ? nullptr : &it->second;
+}
+
+// The answer to a writer that is none any more: fenced by a newer request, or ended with the upload
+// or by the store's failure.
+Task<core::Outcome> LiveUpload::ended_outcome(WriterId id) {
+  const bool store_failed = failed_writers_.erase(id) > 0;
+  co_await completion_awaited();
+  if (auto over = settled_outcome(true)) co_return std::move(*over);
+  if (store_failed) co_return store_refusal();
+  if (poisoned_) {
+    co_return refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
+                   "the upload's state has to be read again", true);
+  }
+  co_return refused(ProblemType::kTakenOver, "a newer request took over", true);
 }
 
 // Bytes nobody was told about. Parts on their way stay; what is parked may complete its part.
@@ -320,15 +344,29 @@ void LiveUpload::drop_unrecorded(std::string_view why) {
   if (dropped.value() > 0) services_->metrics->discarded(why, dropped);
 }
 
-Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset recorded) {
+// The database has bytes that this object will never hear of: unless a record of our own is still on
+// its way, another process wrote them. Nothing is written through this object any more.
+void LiveUpload::heed(const core::RangeSet& recorded) {
+  for (const ByteRange& range : recorded.ranges()) recorded_.add(range);
+  const bool known = std::all_of(recorded.ranges().begin(), recorded.ranges().end(),
+                                 [this](const ByteRange& range) { return durable_.contains(range); });
+  if (known || busy() || row_.state != UploadState::kOpen) return;
+  poisoned_ = true;
+  fenced_ = true;
+  fence_writers();
+  changed_.notify_all();
+}
+
+Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeSet recorded) {
   Step step;
-  recorded_ = std::max(recorded_, recorded);
+  heed(recorded);
   co_await completion_awaited();
   if (auto over = settled_outcome(true)) {
     step.outcome = std::move(*over);
     co_return step;
   }
   if (poisoned_) {
+    step.kind = Step::Kind::kStale;
     step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
                            "the upload's state has to be read again", true);
     co_return step;
@@ -339,7 +377,7 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset r
   }
   store_error_.reset();
   const ByteOffset begin = append.begin.value_or(ByteOffset());
-  if (begin > durable_end() && begin <= received_end()) {
+  if (!row_.parallel && begin > durable_end() && begin <= received_end()) {
     // The client knows of bytes that are only in memory yet: make the offset true first.
     const Result<Ok> settled = co_await settle();
     if (auto over = settled_outcome(true)) {
@@ -351,19 +389,12 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset r
       co_return step;
     }
   }
-  if (begin > durable_end() && begin <= recorded_) {
-    // Not a gap: another process wrote what is missing here. Unless a record of our own is still on
-    // its way, this object will never know; the next request reads the state again.
-    if (!busy()) {
-      poisoned_ = true;
-      fenced_ = true;
-      fence_writer();
-      changed_.notify_all();
-    }
+  if (!row_.parallel && begin > durable_end() && begin <= said_end()) {
+    // Not a gap: what is missing here is recorded, and will be known or not in a moment.
     step.outcome = refused(ProblemType::kTakenOver, "the upload's state has to be read again", true);
     co_return step;
   }
-  if (begin > durable_end()) {  // a gap stores nothing
+  if (!row_.parallel && begin > durable_end()) {  // a gap stores nothing
     step.outcome = incomplete(true);
     co_return step;
   }
@@ -382,19 +413,30 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, ByteOffset r
     co_return step;
   }
 
-  // From here on this request is the writer (G7). Bytes nobody was told about give way to its own.
-  fence_writer();
-  drop_unrecorded("superseded");
-
   Writer writer;
   writer.id = ++last_writer_;
+  writer.begin = begin;
   writer.next = begin;
   writer.body = body;
   writer.ends_object = append.ends_object;
-  set_writer(writer);
+  if (row_.parallel) {
+    if (auto refusal = refuse_in_swarm(append)) {
+      step.outcome = std::move(*refusal);
+      co_return step;
+    }
+    join_swarm(writer, append);
+    step = next_read(writer);
+    co_return step;
+  }
+
+  // From here on this request is the writer (G7). Bytes nobody was told about give way to its own.
+  fence_writers();
+  drop_unrecorded("superseded");
+
+  add_writer(writer);
   last_byte_at_ = services_->clock->now();
   pump_ships();
-  step = next_read(writer.id);
+  step = next_read(writer);
   co_return step;
 }
 
@@ -405,25 +447,26 @@ bool LiveUpload::may_read() const noexcept {
   return ready_.empty();
 }
 
-Step LiveUpload::next_read(WriterId id) const {
+Step LiveUpload::next_read(const Writer& writer) const {
   Step step;
   step.kind = Step::Kind::kRead;
-  step.writer = id;
+  step.writer = writer.id;
   ByteOffset end = ByteOffset(INT64_MAX);
-  const Result<PartNumber> number = plan_->part_at(writer_->next);
+  const Result<PartNumber> number = plan_->part_at(writer.next);
   if (number) end = plan_->range_of(*number).end();
   if (row_.total) end = std::min(end, end_of(*row_.total));
-  step.max = end > writer_->next ? end - writer_->next : ByteCount();
+  step.max = end > writer.next ? end - writer.next : ByteCount();
   return step;
 }
 
 Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   Step step;
   step.writer = id;
-  if (writer_ && writer_->id == id && !poisoned_ && row_.state == UploadState::kOpen) {
+  Writer* const giver = find_writer(id);
+  if (giver != nullptr && !poisoned_ && row_.state == UploadState::kOpen) {
     last_byte_at_ = services_->clock->now();
-    if (auto refusal = accept(std::move(bytes))) {
-      fence_writer();
+    if (auto refusal = accept(*giver, std::move(bytes))) {
+      end_writer(id);
       step.outcome = std::move(*refusal);
       co_return step;
     }
@@ -431,23 +474,35 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   }
   while (true) {
     const Signal::Seen seen = changed_.seen();
-    const bool current = writer_ && writer_->id == id;
-    if (!current || poisoned_) {
-      // Fenced: by a newer request, or because the upload ended, or cannot be recorded.
-      if (current) set_writer(std::nullopt);
-      step.outcome = co_await superseded_outcome();
+    const Writer* const writer = find_writer(id);
+    if (writer == nullptr || poisoned_) {
+      end_writer(id);
+      step.outcome = co_await ended_outcome(id);
+      co_return step;
+    }
+    if (completing_driven_ || row_.state != UploadState::kOpen) {
+      // Others have brought all the bytes. Their result answers this request, too.
+      const Deadline patience(services_->clock->now() + options_->complete_wait);
+      const bool settled = co_await wait_settled(patience);
+      auto over = settled_outcome(true);
+      if (!over && settled) continue;  // it is open again
+      end_writer(id);
+      step.outcome =
+          over ? std::move(*over)
+               : refused(ProblemType::kCompleting, "the object is being assembled", true);
       co_return step;
     }
     if (store_error_) {
-      set_writer(std::nullopt);
+      end_writer(id);
       step.outcome = store_refusal();
       co_return step;
     }
-    if (draining_ || may_read()) break;
+    if (draining_ || may_read()) {
+      step = next_read(*writer);
+      co_return step;
+    }
     co_await changed_.wait(seen);
   }
-  step = next_read(id);
-  co_return step;
 }
 
 LiveUpload::Slot& LiveUpload::slot_at(PartNumber number) {
@@ -460,17 +515,18 @@ LiveUpload::Slot& LiveUpload::slot_at(PartNumber number) {
 }
 
 // Puts the bytes where they belong. What is there already is skipped.
-std::optional<core::Outcome> LiveUpload::accept(Bytes bytes) {
+std::optional<core::Outcome> LiveUpload::accept(Writer& writer, Bytes bytes) {
   ByteCount skipped;
+  ByteCount superseded;
   while (!bytes.empty()) {
-    const ByteOffset at = writer_->next;
+    const ByteOffset at = writer.next;
     const ByteOffset known = durable_.end_of_run(at);
     ByteCount take;
     if (known > at) {
       take = std::min(bytes.size(), known - at);
       bytes.drop_front(take);
       skipped += take;
-      writer_->next = at + take;
+      writer.next = at + take;
       continue;
     }
     if (at + bytes.size() > end_of(options_->size_max) ||
@@ -482,23 +538,33 @@ std::optional<core::Outcome> LiveUpload::accept(Bytes bytes) {
       return refused(ProblemType::kTooLarge,
                      "an upload of unknown length cannot grow that large on this store", true);
     }
-    Slot& slot = slot_at(*number);
-    Assembly& assembly = slot.assembly;
-    const ByteOffset covered = assembly.end_of_run(at);
+    const auto here = slots_.find(*number);
+    const ByteOffset covered = here == slots_.end() ? at : here->second.assembly.end_of_run(at);
+    const ByteOffset foreign = end_of_foreign(writer, at);
     if (covered > at) {
       take = std::min(bytes.size(), covered - at);
       bytes.drop_front(take);
       skipped += take;
+    } else if (foreign > at) {
+      take = std::min(bytes.size(), foreign - at);
+      bytes.drop_front(take);
+      superseded += take;
     } else {
-      take = std::min(bytes.size(), assembly.next_covered(at) - at);
+      begin_writing(writer);
+      Slot& slot = slot_at(*number);
+      Assembly& assembly = slot.assembly;
+      const ByteOffset end = std::min(assembly.next_covered(at), end_of_claim(writer, at));
+      take = std::min(bytes.size(), end - at);
       SLUICE_CHECK(take.value() > 0);  // next_read() ends at the part and at the total
       assembly.add(at, bytes.take_front(take));
       // A part that is being parked joins the queue when that has ended.
       if (assembly.full() && !slot.busy() && !is_small()) ready_.push_back(*number);
     }
-    writer_->next = at + take;
+    writer.next = at + take;
   }
+  claims_.advance(writer.id, writer.next);
   if (skipped.value() > 0) services_->metrics->discarded("overlap", skipped);
+  if (superseded.value() > 0) services_->metrics->discarded("superseded", superseded);
   return std::nullopt;
 }
 
@@ -510,29 +576,33 @@ bool LiveUpload::is_small() const {
 }
 
 Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
-  const bool current = writer_ && writer_->id == id;
-  if (!current) {
-    co_return co_await superseded_outcome();
-  }
-  const Writer writer = *writer_;
-  set_writer(std::nullopt);
+  const Writer* const current = find_writer(id);
+  if (current == nullptr) co_return co_await ended_outcome(id);
+  const Writer writer = *current;
+  end_writer(id);
+  // Others go on writing: only what this one brought has to be durable before it is answered.
+  const ByteRange all(ByteOffset(), received_end());
+  const ByteRange own = row_.parallel ? ByteRange(writer.begin, writer.next) : all;
 
   switch (end) {
     case BodyEnd::kDisconnected:
+      // With one writer the tail waits in memory for its return; among many nobody would notice
+      // that it does not come.
+      if (row_.parallel) work_.spawn(settle_soon(own));
       co_return core::ClientGone{};
     case BodyEnd::kTooLong:
       // A body that is not what its head said is not kept further than it had to be.
-      drop_unrecorded("refused");
+      if (!row_.parallel) drop_unrecorded("refused");
       co_return refused(ProblemType::kBodyTooLong, "the body is longer than announced", true);
     case BodyEnd::kMalformed:
       co_return refused(ProblemType::kMalformedRequest, "the chunked body is malformed", true);
     case BodyEnd::kTimedOut: {
-      const Result<Ok> settled = co_await settle();
+      const Result<Ok> settled = co_await settle_range(own, Deadline::never());
       static_cast<void>(settled);  // the answer carries the durable offset either way
       co_return refused(ProblemType::kRequestTimeout, "no bytes arrived for too long", true);
     }
     case BodyEnd::kInterrupted: {
-      const Result<Ok> settled = co_await settle();
+      const Result<Ok> settled = co_await settle_range(own, Deadline::never());
       static_cast<void>(settled);
       if (store_error_ && !draining_) co_return store_refusal();
       co_return refused(ProblemType::kDraining, "the server is stopping", true);
@@ -555,7 +625,7 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   if (row_.total && received_end() == end_of(*row_.total)) {
     co_return co_await complete_and_answer();
   }
-  const Result<Ok> settled = co_await settle();
+  const Result<Ok> settled = co_await settle_range(own, Deadline::never());
   if (auto over = settled_outcome(false)) co_return std::move(*over);
   if (!settled) {
     co_return settled.error().code() == Errc::kFenced
@@ -568,19 +638,21 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
 
 // --- queries
 
-Task<core::Outcome> LiveUpload::query(core::Query query, ByteOffset recorded) {
-  recorded_ = std::max(recorded_, recorded);
+Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, core::RangeSet recorded) {
+  heed(recorded);
   co_await completion_awaited();
   if (auto over = settled_outcome(false)) co_return std::move(*over);
+  if (poisoned_) co_return std::nullopt;
   if (query.total && row_.total && *query.total != *row_.total) {
     co_return refused(ProblemType::kTotalMismatch,
                       "the total was said to be " + std::to_string(row_.total->value()), false);
   }
   const Instant now = services_->clock->now();
   const Duration silence = std::chrono::seconds(1);
-  const bool writer_speaks = writer_ && now - last_byte_at_ < silence;
-  const bool settled_lately = writer_ && now - last_query_settle_ < silence;
-  if (!poisoned_ && !writer_speaks && !settled_lately && received_end() > durable_end()) {
+  const bool writer_speaks = writing_ && now - last_byte_at_ < silence;
+  const bool settled_lately = writing_ && now - last_query_settle_ < silence;
+  const bool tail = row_.parallel ? unparked().value() > 0 : received_end() > durable_end();
+  if (!poisoned_ && !writer_speaks && !settled_lately && tail) {
     last_query_settle_ = now;
     store_error_.reset();
     const Result<Ok> settled = co_await settle(Deadline(now + kQueryPatience));
@@ -602,7 +674,7 @@ Task<core::Outcome> LiveUpload::progress(std::optional<ByteCount> total) {
   }
   if (auto refusal = apply_total(*total)) co_return std::move(*refusal);
   if (auto refusal = ensure_plan(core::Append())) co_return std::move(*refusal);
-  fence_writer();
+  if (!row_.parallel) fence_writers();
   co_return co_await complete_and_answer();
 }
 
@@ -624,7 +696,9 @@ ByteCount LiveUpload::reclaimable() const noexcept {
   ByteCount n;
   if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return n;
   for (const auto& [number, slot] : slots_) {
-    const bool leaving = slot.busy() || (slot.assembly.full() && !is_small());
+    // Parked for another reason, it would stay in memory afterwards.
+    const bool kept = slot.parking && !slot.evict_when_parked;
+    const bool leaving = !kept && (slot.busy() || (slot.assembly.full() && !is_small()));
     if (leaving) continue;
     n += slot.assembly.resident();
     // Not parked again before somebody asks for it: others may have more luck.
@@ -635,7 +709,9 @@ ByteCount LiveUpload::reclaimable() const noexcept {
 
 void LiveUpload::interrupt_for_drain() noexcept {
   draining_ = true;
-  if (writer_ && writer_->body != nullptr) writer_->body->interrupt();
+  for (const auto& [id, writer] : writers_) {
+    if (writer.body != nullptr) writer.body->interrupt();
+  }
   changed_.notify_all();
 }
 
@@ -648,6 +724,14 @@ Task<bool> LiveUpload::wait_settled(Deadline deadline) {
   }
 }
 
+Task<void> LiveUpload::wait_quiet() {
+  while (true) {
+    const Signal::Seen seen = changed_.seen();
+    if (!busy() || stopped_) co_return;
+    co_await changed_.wait(seen);
+  }
+}
+
 // Gives a running completion the time that a request may be held for it.
 Task<void> LiveUpload::completion_awaited() {
   if (!completing_driven_) co_return;
@@ -656,9 +740,12 @@ Task<void> LiveUpload::completion_awaited() {
 }
 
 Task<void> LiveUpload::stop() {
+  // First, so that what begins while the rest ends does not wait for it.
+  poisoned_ = true;
+  changed_.notify_all();
   work_.cancel();
   co_await work_.join();
-  poisoned_ = true;
+  stopped_ = true;
   completing_driven_ = false;
   aborting_driven_ = false;
   changed_.notify_all();

@@ -7,6 +7,9 @@
 //
 //   all bytes covered ──► completing ──► object verified ──► complete (+ event, one transaction)
 //
+// An upload has one writer, whose bytes follow what is there, or, if it is parallel, any number of
+// them, whose ranges may come in any order (live_upload_swarm.cc).
+//
 // Executor: everything runs on the owning thread's executor, so that between two awaits nothing
 // changes. Other threads come in through run_on().
 // Lifetime: held by shared_ptr from the registry and from whoever uses it; its own background work
@@ -26,6 +29,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +40,7 @@
 #include "core/command.h"
 #include "core/part_plan.h"
 #include "core/range_set.h"
+#include "core/write_claims.h"
 #include "engine/assembly.h"
 #include "engine/body_source.h"
 #include "engine/options.h"
@@ -44,7 +49,7 @@
 
 namespace sluice::engine {
 
-using WriterId = std::uint64_t;
+using core::WriterId;
 
 // How the body of a request ended.
 enum class BodyEnd : std::uint8_t {
@@ -61,6 +66,7 @@ struct Step {
   enum class Kind : std::uint8_t {
     kRead,   // read at most `max` bytes (0: look whether the body has ended) and offer them
     kStop,   // answer `outcome`
+    kStale,  // nothing was read: what is in memory is not what is recorded; load the upload anew
   };
   Kind kind = Kind::kStop;
   ByteCount max;
@@ -94,17 +100,20 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   // `recorded`: what the database was just seen to hold. More than we know of means that another
   // process has written meanwhile; a client may know of it, so nothing lower is said (G1).
-  Task<Step> admit(core::Append append, BodySource* body, ByteOffset recorded);
+  Task<Step> admit(core::Append append, BodySource* body, core::RangeSet recorded);
   Task<Step> offer(WriterId writer, Bytes bytes);
   Task<core::Outcome> finish(WriterId writer, BodyEnd end);
 
   // --- other requests
 
-  Task<core::Outcome> query(core::Query query, ByteOffset recorded);
+  // nullopt: stale, as Step::Kind::kStale.
+  Task<std::optional<core::Outcome>> query(core::Query query, core::RangeSet recorded);
   // Aborts an open upload. kConflict: it is completing or complete.
   Task<Result<Ok>> abort(std::string reason);
   // Waits for a running completion or abort to end. False: not within the time.
   Task<bool> wait_settled(Deadline deadline);
+  // Waits until nothing is on its way to the store. Store calls have deadlines, so that it ends.
+  Task<void> wait_quiet();
   // Starts what a state needs that nobody drives: completing, aborting.
   void drive();
   Task<void> drive_again();
@@ -118,8 +127,9 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   // Makes everything received durable: full parts are shipped, the rest is parked.
   // kTimedOut when the deadline comes first; what was begun goes on.
   Task<Result<Ok>> settle(Deadline deadline = Deadline::never());
-  // Parks what is unparked and forgets it in memory, without waiting.
-  void give_memory_back();
+  // Parks what is unparked and forgets it in memory, without waiting, until about `enough` bytes
+  // are on their way out of memory.
+  void give_memory_back(ByteCount enough);
   ByteCount resident() const noexcept;
   ByteCount unparked() const noexcept;
   // What give_memory_back() could set free.
@@ -132,7 +142,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
  private:
   struct Writer {
     WriterId id = 0;
-    ByteOffset next;  // where the next byte of the body belongs
+    ByteOffset begin;  // where the body began
+    ByteOffset next;   // where the next byte of the body belongs
     BodySource* body = nullptr;
     bool ends_object = false;
   };
@@ -159,29 +170,46 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   std::optional<core::Outcome> settled_outcome(bool body_unread) const;
   std::optional<core::Outcome> apply_total(ByteCount total);
   std::optional<core::Outcome> ensure_plan(const core::Append& append);
-  void fence_writer();
+  void fence_writers();
+  void add_writer(const Writer& writer);
+  void end_writer(WriterId id);
+  Writer* find_writer(WriterId id);
+  Task<core::Outcome> ended_outcome(WriterId id);
+  Step next_read(const Writer& writer) const;
   void drop_unrecorded(std::string_view why);
-  void set_writer(std::optional<Writer> writer);
-  Step next_read(WriterId writer) const;
+  void heed(const core::RangeSet& recorded);
   bool may_read() const noexcept;
   bool busy() const noexcept;
-  std::optional<core::Outcome> accept(Bytes bytes);
+  std::optional<core::Outcome> accept(Writer& writer, Bytes bytes);
   ByteOffset durable_end() const noexcept;
-  ByteOffset said_end() const noexcept;
+  // What a client may be told: never less than another process may have told it already.
+  core::RangeSet said() const;
+  ByteOffset said_end() const;
   ByteOffset received_end() const;
   ByteOffset part_end(PartNumber number) const;
   Slot& slot_at(PartNumber number);
   bool is_small() const;
   core::Outcome store_refusal() const;
-  Task<core::Outcome> superseded_outcome();
   Task<void> completion_awaited();
 
+  // many writers at once (live_upload_swarm.cc)
+  std::optional<core::Outcome> refuse_in_swarm(const core::Append& append) const;
+  void join_swarm(const Writer& writer, const core::Append& append);
+  void begin_writing(const Writer& writer);
+  ByteOffset end_of_claim(const Writer& writer, ByteOffset at) const noexcept;
+  ByteOffset end_of_foreign(const Writer& writer, ByteOffset at) const noexcept;
+  bool is_written(ByteRange range) const noexcept;
+  Task<void> settle_soon(ByteRange what);
+
   // ships and parks (live_upload_store.cc)
+  void queue_ship(PartNumber number);
   void pump_ships();
   Task<void> ship(PartNumber number);
   Task<Result<Ok>> ship_part(PartNumber number);
   Task<Result<Ok>> ensure_multipart();
-  void start_park(PartNumber number, Slot& slot);
+  Task<Result<Ok>> settle_range(ByteRange what, Deadline deadline);
+  core::RangeSet only_in_memory(ByteRange what) const;
+  bool start_park(PartNumber number, Slot& slot, ByteRange wanted);
   Task<void> park(PartNumber number, ByteRange range);
   Task<Result<Ok>> park_range(PartNumber number, ByteRange range);
   Task<void> remove_objects(std::vector<ObjectKey> keys);
@@ -205,8 +233,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Task<Result<Ok>> begin_abort(std::string reason);
   static Task<void> drive_abort(std::shared_ptr<LiveUpload> self);
   Task<void> remove_parked_and_strays();
+  bool knows_whole() const;
   wire::Checksum whole_checksum() const;
-  bool knows_bytes() const;
 
   // Constant after construction.
   const Services* const services_;
@@ -227,9 +255,10 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   // this object; it is unloaded and read again.
   bool poisoned_ = false;
   bool fenced_ = false;
+  bool stopped_ = false;  // what was on its way has been cancelled
 
   core::RangeSet durable_;
-  ByteOffset recorded_;  // most that a request saw in the database
+  core::RangeSet recorded_;  // all that requests saw in the database
   std::map<PartNumber, Slot> slots_;  // parts that are not recorded yet
   std::deque<PartNumber> ready_;      // full, waiting for a place in flight
   std::uint32_t in_flight_ = 0;
@@ -237,8 +266,10 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   std::optional<Error> multipart_error_;  // of the last attempt: for those who waited for it
   std::optional<Error> store_error_;  // why the last ship or park failed; cleared by the next admit
 
-  std::optional<Writer> writer_;
-  std::atomic<bool> writing_{false};  // writer_ has a value
+  std::map<WriterId, Writer> writers_;  // at most one, unless the upload is parallel
+  core::WriteClaims claims_;            // theirs, if the upload is parallel
+  std::set<WriterId> failed_writers_;   // ended because the store failed; until they are told
+  std::atomic<bool> writing_{false};    // there are writers
   WriterId last_writer_ = 0;
   bool draining_ = false;
   Instant last_byte_at_{};

@@ -88,10 +88,7 @@ Task<Result<Ok>> LiveUpload::ship_everything() {
     bool moving = false;
     for (auto& [number, slot] : slots_) {
       moving = moving || slot.busy() || slot.assembly.full();
-      if (slot.busy() || !slot.assembly.full()) continue;
-      if (std::find(ready_.begin(), ready_.end(), number) == ready_.end()) {
-        ready_.push_back(number);
-      }
+      if (!slot.busy() && slot.assembly.full()) queue_ship(number);
     }
     // Parts that a newer writer has emptied and perhaps never fills.
     if (!moving) co_return fail(Errc::kFenced, "a newer request took over");
@@ -203,7 +200,7 @@ Task<Result<ObjectInfo>> LiveUpload::find_our_object() {
   }
   const wire::Checksum expected = whole_checksum();
   const bool comparable =
-      found->checksum && found->checksum->kind() == expected.kind() && knows_bytes();
+      found->checksum && found->checksum->kind() == expected.kind() && knows_whole();
   if (comparable && *found->checksum != expected) {
     co_return fail(Errc::kCorrupt, "the object in the store has another checksum");
   }
@@ -282,14 +279,19 @@ Task<Result<ObjectInfo>> LiveUpload::complete_multipart() {
   co_return seen;
 }
 
-// The checksum of the whole object is known: of a one-request object, who took over has perhaps the
-// parked beginning only, while all of it is in the store.
-bool LiveUpload::knows_bytes() const {
-  if (row_.multipart || row_.total->value() == 0) return true;
-  const auto slot = slots_.find(PartNumber(1));
-  return slot != slots_.end() && slot->second.assembly.full();
+// Every byte's checksum is known. A process that died after the object was stored may have left
+// only some parked segments of it.
+bool LiveUpload::knows_whole() const {
+  ByteCount known;
+  for (const PartRow& part : row_.parts) known += part.range.size();
+  for (const auto& [number, slot] : slots_) {
+    if (!slot.assembly.full()) return false;
+    known += slot.assembly.range().size();
+  }
+  return row_.total && known == *row_.total;
 }
 
+// Precondition of its meaning something: knows_whole().
 wire::Checksum LiveUpload::whole_checksum() const {
   wire::Checksum sum = wire::Checksum::of_nothing(row_.checksum_kind);
   for (const PartRow& part : row_.parts) {
@@ -306,7 +308,7 @@ Task<Result<Ok>> LiveUpload::record_complete(ObjectInfo info) {
   result.name = row_.name;
   result.size = info.size;
   result.etag = info.etag;
-  if (knows_bytes()) {
+  if (knows_whole()) {
     result.checksum = whole_checksum();
   } else {
     result.checksum = info.checksum;
@@ -372,7 +374,7 @@ Task<Result<Ok>> LiveUpload::replaced() {
   if (row_.state == UploadState::kOpen) {
     row_.state = UploadState::kAborting;
     row_.reason = "replaced";
-    fence_writer();
+    fence_writers();
     ready_.clear();
     changed_.notify_all();
   }
@@ -400,7 +402,7 @@ Task<Result<Ok>> LiveUpload::begin_abort(std::string reason) {
   if (!committed) co_return fail(committed.error());
   row_.state = UploadState::kAborting;
   row_.reason = std::move(reason);
-  fence_writer();
+  fence_writers();
   ready_.clear();
   changed_.notify_all();
   drive();

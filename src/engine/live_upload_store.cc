@@ -65,7 +65,7 @@ Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
     services_->log->warn("upload state not recorded",
                          {{"upload_id", id_.str()}, {"error", error.detail()}});
     // Its body may be waiting for memory that only this upload could give back.
-    fence_writer();
+    fence_writers();
     changed_.notify_all();
     co_return fail(error);
   }
@@ -79,11 +79,25 @@ void LiveUpload::store_failed(Error error) {
   services_->log->warn("store call failed for an upload",
                        {{"upload_id", id_.str()}, {"error", error.detail()}});
   store_error_ = std::move(error);
-  // The writer's body may be waiting for memory that the parts which failed hold.
-  if (writer_ && writer_->body != nullptr) writer_->body->interrupt();
+  if (!row_.parallel) {
+    // The writer's body may be waiting for memory that the parts which failed hold.
+    for (const auto& [id, writer] : writers_) {
+      if (writer.body != nullptr) writer.body->interrupt();
+    }
+    return;
+  }
+  // Many writers may hold all the memory there is in unfinished parts. What waits for memory would
+  // wait for ever if these cannot be parked: end them all, so that they come back (G8).
+  for (const auto& [id, writer] : writers_) failed_writers_.insert(id);
+  fence_writers();
 }
 
 // --- ships
+
+// A full part. One that is on its way to the store joins the queue when that has failed or ended.
+void LiveUpload::queue_ship(PartNumber number) {
+  if (std::find(ready_.begin(), ready_.end(), number) == ready_.end()) ready_.push_back(number);
+}
 
 void LiveUpload::pump_ships() {
   if (poisoned_ || row_.state != UploadState::kOpen) return;
@@ -206,10 +220,36 @@ Task<Result<Ok>> LiveUpload::ensure_multipart() {
 // --- parks
 
 Task<Result<Ok>> LiveUpload::settle(Deadline deadline) {
-  const ByteOffset target = received_end();
+  const ByteOffset end = row_.parallel ? ByteOffset(INT64_MAX) : received_end();
+  const ByteRange everything(ByteOffset(), end);
+  co_return co_await settle_range(everything, deadline);
+}
+
+// What of these bytes has been received and is not durable.
+core::RangeSet LiveUpload::only_in_memory(ByteRange what) const {
+  core::RangeSet found;
+  for (const auto& [number, slot] : slots_) {
+    if (!slot.assembly.range().overlaps(what)) continue;
+    for (const Segment& segment : slot.assembly.segments()) {
+      if (!segment.parked && segment.range.overlaps(what)) {
+        found.add(ByteRange(std::max(segment.range.begin(), what.begin()),
+                            std::min(segment.range.end(), what.end())));
+      }
+    }
+  }
+  return found;
+}
+
+Task<Result<Ok>> LiveUpload::settle_range(ByteRange what, Deadline deadline) {
+  // Of what is here now: others may add to it for as long as they like.
+  const core::RangeSet target = only_in_memory(what);
   while (true) {
     const Signal::Seen seen = changed_.seen();
-    if (durable_end() >= target) co_return Ok{};
+    const core::RangeSet left = only_in_memory(what);
+    const auto is_target = [&target](const ByteRange& range) {
+      return target.missing(range) != std::vector<ByteRange>{range};
+    };
+    if (std::none_of(left.ranges().begin(), left.ranges().end(), is_target)) co_return Ok{};
     if (poisoned_) {
       co_return fail(fenced_ ? Errc::kFenced : Errc::kUnavailable, "the state was not recorded");
     }
@@ -219,16 +259,14 @@ Task<Result<Ok>> LiveUpload::settle(Deadline deadline) {
     if (store_error_) co_return fail(*store_error_);
     bool pending = false;
     for (auto& [number, slot] : slots_) {
+      if (!slot.assembly.range().overlaps(what)) continue;
       if (slot.busy()) {
         pending = true;
       } else if (slot.assembly.full() && !is_small()) {
-        if (std::find(ready_.begin(), ready_.end(), number) == ready_.end()) {
-          ready_.push_back(number);
-        }
+        queue_ship(number);
         pending = true;
-      } else if (slot.assembly.unparked().value() > 0) {
-        start_park(number, slot);
-        pending = true;
+      } else {
+        pending = start_park(number, slot, what) || pending;
       }
     }
     pump_ships();
@@ -238,12 +276,14 @@ Task<Result<Ok>> LiveUpload::settle(Deadline deadline) {
   }
 }
 
-void LiveUpload::start_park(PartNumber number, Slot& slot) {
-  const std::optional<ByteRange> range = slot.assembly.next_to_park();
-  if (!range) return;
+// False: no wanted byte is unparked.
+bool LiveUpload::start_park(PartNumber number, Slot& slot, ByteRange wanted) {
+  const std::optional<ByteRange> range = slot.assembly.next_to_park(wanted);
+  if (!range) return false;
   slot.assembly.seal(*range);
   slot.parking = true;
   work_.spawn(park(number, *range));
+  return true;
 }
 
 Task<void> LiveUpload::park(PartNumber number, ByteRange range) {
@@ -319,19 +359,38 @@ Task<void> LiveUpload::remove_objects(std::vector<ObjectKey> keys) {
   }
 }
 
-void LiveUpload::give_memory_back() {
+void LiveUpload::give_memory_back(ByteCount enough) {
   if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return;
+  ByteCount leaving;
+  std::vector<PartNumber> parkable;
   for (auto& [number, slot] : slots_) {
     if (slot.shipping) continue;  // memory comes back by itself
     if (slot.parking) {
       slot.evict_when_parked = true;
+      leaving += slot.assembly.resident();
       continue;
     }
-    slot.assembly.evict();
+    leaving += slot.assembly.evict();
     if (slot.assembly.unparked().value() == 0 || store_error_) continue;
     if (slot.assembly.full() && !is_small()) continue;  // about to be shipped
-    start_park(number, slot);
-    slot.evict_when_parked = true;
+    parkable.push_back(number);
+  }
+  // First the parts that nobody is filling right now, then the large ones: many parked segments of
+  // one part cost many requests.
+  const auto earlier = [this](PartNumber a, PartNumber b) {
+    const Assembly& left = slots_.at(a).assembly;
+    const Assembly& right = slots_.at(b).assembly;
+    const bool left_written = is_written(left.range());
+    const bool right_written = is_written(right.range());
+    if (left_written != right_written) return right_written;
+    return left.unparked() > right.unparked();
+  };
+  std::sort(parkable.begin(), parkable.end(), earlier);
+  for (const PartNumber number : parkable) {
+    if (leaving >= enough) break;
+    Slot& slot = slots_.at(number);
+    leaving += slot.assembly.resident();
+    slot.evict_when_parked = start_park(number, slot, slot.assembly.range());
   }
 }
 

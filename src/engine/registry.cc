@@ -34,17 +34,28 @@ bool Registry::remove_if_unused(const LiveUpload& live) {
   // Its place may be a newer one's by now.
   const auto it = live_.find(live.id());
   if (it != live_.end() && it->second.get() == &live) live_.erase(it);
+  std::erase_if(retired_, [&](const auto& old) { return old.get() == &live; });
   return true;
+}
+
+void Registry::retire(const LiveUpload& live) {
+  const std::lock_guard lock(mutex_);
+  const auto it = live_.find(live.id());
+  if (it == live_.end() || it->second.get() != &live) return;
+  retired_.push_back(std::move(it->second));
+  live_.erase(it);
 }
 
 std::vector<Use> Registry::select(const std::function<bool(const LiveUpload&)>& wanted) {
   std::vector<Use> chosen;
   const std::lock_guard lock(mutex_);
-  for (const auto& [id, live] : live_) {
-    if (!wanted(*live)) continue;
+  const auto take = [&](const std::shared_ptr<LiveUpload>& live) {
+    if (!wanted(*live)) return;
     live->uses_.fetch_add(1);
     chosen.emplace_back(live);
-  }
+  };
+  for (const auto& [id, live] : live_) take(live);
+  for (const auto& live : retired_) take(live);
   return chosen;
 }
 

@@ -42,6 +42,9 @@ class Registry {
   Use find(const UploadId& id);
   // Forgets it unless it is in use.
   bool remove_if_unused(const LiveUpload& live);
+  // Its memory is not what is recorded: whoever comes next gets a new one. It lives on beside that,
+  // without effect, until its users have let go of it.
+  void retire(const LiveUpload& live);
   // A snapshot of those that this predicate takes; each in use while held.
   std::vector<Use> select(const std::function<bool(const LiveUpload&)>& wanted);
   std::size_t size() const;
@@ -51,6 +54,7 @@ class Registry {
  private:
   mutable std::mutex mutex_;
   std::unordered_map<UploadId, std::shared_ptr<LiveUpload>> live_;
+  std::vector<std::shared_ptr<LiveUpload>> retired_;
 };
 
 }  // namespace sluice::engine

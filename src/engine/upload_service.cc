@@ -42,10 +42,6 @@ core::RangeSet durable_ranges(const UploadRow& row) {
   return durable;
 }
 
-ByteOffset recorded_end(const UploadRow& row) {
-  return durable_ranges(row).end_of_run(ByteOffset());
-}
-
 core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds expire_after) {
   const core::RangeSet durable = durable_ranges(row);
   core::Inspected state;
@@ -58,6 +54,7 @@ core::Outcome describe(const UploadRow& row, bool writing, std::chrono::seconds 
   state.created_at = row.created_at;
   if (row.state == UploadState::kOpen) state.expires_at = row.touched_at + expire_after;
   state.result = row.result;
+  state.parallel = row.parallel;
   state.writing = writing;
   return state;
 }
@@ -67,6 +64,15 @@ core::Outcome stored_result(const UploadRow& row) {
   complete.result = *row.result;
   complete.body_unread = true;
   return complete;
+}
+
+// The answer for an upload that has ended. Precondition: it is neither open nor completing.
+core::Outcome ended_result(const UploadRow& row) {
+  if (row.state == UploadState::kComplete) return stored_result(row);
+  if (row.reason == "failed") {
+    return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
+  }
+  return refuse(ProblemType::kUploadGone, "the upload was " + row.reason);
 }
 
 // After the drain's deadline: time to park the tails of requests that had to be ended.
@@ -107,9 +113,12 @@ class UploadService::Impl {
   Task<Result<Use>> create(core::Command command, core::Append verb, core::Grant grant,
                            std::optional<UploadId> replaces);
   Task<Result<Use>> wake(UploadId id);
-  Task<core::Outcome> pump(Use use, core::Append verb, BodySource* body, ByteOffset recorded);
+  Task<std::optional<core::Outcome>> pump(Use use, core::Append verb, BodySource* body,
+                                          core::RangeSet recorded);
+  Task<void> retire(LiveUpload* stale);
   Task<void> abort_replaced(UploadId id);
   Task<void> relieve();
+  void relieve_once();
   std::shared_ptr<LiveUpload> make_live(const UploadId& id);
   std::string random_id(std::size_t bytes);
 
@@ -121,6 +130,7 @@ class UploadService::Impl {
   std::atomic<bool> draining_{false};
   std::atomic<std::size_t> writers_{0};
   std::atomic<bool> relieving_{false};
+  std::atomic<bool> relief_asked_{false};
   bool stopped_ = false;       // on this thread
   std::size_t executing_ = 0;  // on this thread
   Signal executed_;
@@ -172,6 +182,8 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
                                                 core::Grant grant, BodySource* body) {
   constexpr int kTriesMax = 8;
   const bool from_start = !verb.begin || *verb.begin == ByteOffset();
+  // Once this request has spoken to an attempt it stays with that one: bytes of two are never mixed.
+  std::optional<UploadId> ours;
   for (int tries = 0; tries < kTriesMax; ++tries) {
     if (draining_) {
       core::Outcome stopping = refuse(ProblemType::kDraining, "the server is stopping");
@@ -191,23 +203,29 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       continue;
     }
     const bool open = row && row->state == UploadState::kOpen;
-    if (open && verb.begin) {  // continue
+    if (ours && (!row || row->id != *ours)) {
+      co_return refuse(ProblemType::kTakenOver, "a newer request took over");
+    }
+    if (ours && !open) co_return ended_result(*row);
+    if (open && (verb.begin || ours)) {  // continue
       Result<Use> use = co_await wake(row->id);
       if (!use) {
         if (use.error().code() == Errc::kNotFound) continue;
         co_return state_unavailable(use.error());
       }
-      if (*verb.begin > ByteOffset()) services_.metrics->upload_resumed();
-      const ByteOffset recorded = recorded_end(*row);
-      co_return co_await pump(std::move(*use), verb, body, recorded);
+      ours = row->id;
+      core::RangeSet recorded = durable_ranges(*row);
+      std::optional<core::Outcome> outcome =
+          co_await pump(std::move(*use), verb, body, std::move(recorded));
+      if (!outcome) continue;
+      co_return std::move(*outcome);
     }
-    if (!from_start) {
+    // A range that comes after the end of its parallel upload must not begin another one.
+    const bool late =
+        verb.parallel && verb.begin && row && row->parallel && row->total == verb.total;
+    if (late || (!from_start && !verb.parallel)) {
       if (!row) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
-      if (row->state == UploadState::kComplete) co_return stored_result(*row);
-      if (row->reason == "failed") {
-        co_return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
-      }
-      co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
+      co_return ended_result(*row);
     }
     if (!verb.may_begin) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
 
@@ -222,7 +240,9 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       co_return state_unavailable(use.error());
     }
     if (open) background_.spawn(abort_replaced(*replaces));
-    co_return co_await pump(std::move(*use), verb, body, ByteOffset());
+    ours = use->get()->id();
+    std::optional<core::Outcome> outcome = co_await pump(std::move(*use), verb, body, core::RangeSet());
+    if (outcome) co_return std::move(*outcome);
   }
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
 }
@@ -247,6 +267,7 @@ Task<Result<Use>> UploadService::Impl::create(core::Command command, core::Appen
   row.created_at = services_.clock->wall_now();
   row.touched_at = row.created_at;
   row.total = verb.total;
+  row.parallel = verb.parallel && verb.total;
 
   // In the registry before it is in the database: whoever finds the row finds us.
   bool made = false;
@@ -281,13 +302,22 @@ Task<Result<Use>> UploadService::Impl::wake(UploadId id) {
 }
 
 // Moves the body into the upload. Runs on the connection's thread; the upload may live on another.
-Task<core::Outcome> UploadService::Impl::pump(Use use, core::Append verb, BodySource* body,
-                                              ByteOffset recorded) {
+// nullopt: nothing was done, the upload has to be woken again.
+Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Append verb,
+                                                             BodySource* body,
+                                                             core::RangeSet recorded) {
   LiveUpload* const up = use.get().get();
   const Executor owner = up->executor();
-  Task<Step> admission = up->admit(verb, body, recorded);
+  Task<Step> admission = up->admit(verb, body, std::move(recorded));
   Step step = co_await run_on(owner, std::move(admission));
   if (step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
+  if (step.kind == Step::Kind::kStale) {
+    co_await retire(up);
+    co_return std::nullopt;
+  }
+  if (!verb.parallel && verb.begin.value_or(ByteOffset()) > ByteOffset()) {
+    services_.metrics->upload_resumed();
+  }
 
   const WriterId writer = step.writer;
   ++writers_;
@@ -329,6 +359,14 @@ Task<core::Outcome> UploadService::Impl::pump(Use use, core::Append verb, BodySo
   co_return outcome;
 }
 
+// What this object still has on its way to the store ends before another one begins: two part
+// requests of one number must not cross.
+Task<void> UploadService::Impl::retire(LiveUpload* stale) {
+  Task<void> quiet = stale->wait_quiet();
+  co_await run_on_void(stale->executor(), std::move(quiet));
+  registry_->retire(*stale);
+}
+
 // The database has moved the old attempt to aborting already; what is left is to act on it.
 Task<void> UploadService::Impl::abort_replaced(UploadId id) {
   Use live = registry_->find(id);
@@ -354,17 +392,20 @@ Task<core::Outcome> UploadService::Impl::query(core::Command command, core::Quer
     if (row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
     co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
   }
-  if (row->state == UploadState::kComplete) co_return stored_result(*row);
-  if (row->state == UploadState::kAborting || row->state == UploadState::kAborted) {
-    if (row->reason == "failed") {
-      co_return refuse(ProblemType::kUploadFailed, "the object store refused the upload");
-    }
-    co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
+  const bool running =
+      row->state == UploadState::kOpen || row->state == UploadState::kCompleting;
+  if (!running) co_return ended_result(*row);
+  constexpr int kTriesMax = 3;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    Result<Use> use = co_await wake(row->id);
+    if (!use) co_return state_unavailable(use.error());
+    Task<std::optional<core::Outcome>> asking = use->get()->query(verb, durable_ranges(*row));
+    std::optional<core::Outcome> outcome =
+        co_await run_on(use->get()->executor(), std::move(asking));
+    if (outcome) co_return std::move(*outcome);
+    co_await retire(use->get().get());
   }
-  Result<Use> use = co_await wake(row->id);
-  if (!use) co_return state_unavailable(use.error());
-  Task<core::Outcome> asking = use->get()->query(verb, recorded_end(*row));
-  co_return co_await run_on(use->get()->executor(), std::move(asking));
+  co_return refuse(ProblemType::kOverloaded, "the upload's state cannot be read right now");
 }
 
 Task<core::Outcome> UploadService::Impl::cancel(core::Command command, core::Grant grant) {
@@ -443,34 +484,48 @@ Task<Result<Ok>> UploadService::Impl::abort(UploadId id, std::string reason) {
 // --- memory and shutdown
 
 void UploadService::Impl::relieve_pressure() noexcept {
-  if (relieving_.exchange(true)) return;
+  relief_asked_ = true;
+  if (relieving_.exchange(true)) return;  // it will look again
   boost::asio::post(services_.executor, [this] { background_.spawn(relieve()); });
 }
 
+// Goes on for as long as somebody waits for memory: what could not be parked a moment ago may be
+// parkable now, and nobody asks twice for the same wait.
 Task<void> UploadService::Impl::relieve() {
-  // Whoever began to wait meanwhile was not heard, and nobody else may ever come: look again as long
-  // as somebody waits.
-  do {
-    const Executor here = services_.executor;
-    // Ours only: the state of others may be read on their threads alone.
-    std::vector<Use> ours =
-        registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
-    LiveUpload* largest = nullptr;
-    ByteCount most;
-    for (const Use& use : ours) {
-      const ByteCount held = use->reclaimable();
-      if (held > most) {
-        most = held;
-        largest = use.get().get();
-      }
-    }
-    if (largest != nullptr) largest->give_memory_back();
-    ours.clear();
+  constexpr Duration kPauseFirst = std::chrono::milliseconds(5);
+  constexpr Duration kPauseMax = std::chrono::seconds(1);
+  Duration pause = kPauseFirst;
+  while (true) {
+    if (relief_asked_.exchange(false)) pause = kPauseFirst;
+    relieve_once();
     // Give what was started a moment before the next choice is made.
-    const Duration moment = std::chrono::milliseconds(largest != nullptr ? 5 : 500);
-    co_await services_.clock->sleep_until(services_.clock->now() + moment);
-  } while (services_.pool->usage().waiting > 0);
-  relieving_ = false;
+    const Instant soon = services_.clock->now() + pause;
+    co_await services_.clock->sleep_until(soon);
+    pause = std::min(pause * 2, kPauseMax);
+    if (relief_asked_ || services_.pool->usage().waiting > 0) continue;
+    relieving_ = false;
+    // Asked between the look and the end?
+    if (!relief_asked_ || relieving_.exchange(true)) co_return;
+  }
+}
+
+void UploadService::Impl::relieve_once() {
+  const Executor here = services_.executor;
+  // Ours only: the state of others may be read on their threads alone.
+  std::vector<Use> ours =
+      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+  LiveUpload* largest = nullptr;
+  ByteCount most;
+  for (const Use& use : ours) {
+    const ByteCount held = use->reclaimable();
+    if (held > most) {
+      most = held;
+      largest = use.get().get();
+    }
+  }
+  // A share of the budget at a time: what is parked has to be read back one day.
+  const ByteCount enough(services_.pool->usage().budget.value() / 8);
+  if (largest != nullptr) largest->give_memory_back(enough);
 }
 
 Task<void> UploadService::Impl::drain(Deadline deadline) {

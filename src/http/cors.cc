@@ -14,7 +14,8 @@ constexpr std::string_view kExposed =
     "Location, Upload-Offset, Upload-Length, Upload-Complete, Upload-Limit, Upload-Expires, "
     "Upload-Metadata, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "
     "Tus-Checksum-Algorithm, Range, Retry-After, ETag, X-Request-Id, Link, "
-    "X-HTTP-Status-Code-Override, X-GUploader-UploadID";
+    "X-HTTP-Status-Code-Override, X-GUploader-UploadID, X-Upload-Parallel, X-Upload-Part-Size, "
+    "X-Upload-Ranges, X-Upload-Ranges-Truncated";
 constexpr std::string_view kMaxAge = "7200";  // seconds; browsers cap it at about that
 constexpr std::size_t kAskedMax = 4U << 10;
 

@@ -93,7 +93,9 @@ TEST(Cors, AnswersAreExposed) {
   EXPECT_EQ(value(answer, "Vary"), "Origin");
   const std::string exposed = value(answer, "Access-Control-Expose-Headers");
   for (const char* name : {"Range", "Location", "ETag", "Retry-After", "X-Request-Id",
-                           "X-HTTP-Status-Code-Override", "X-GUploader-UploadID"}) {
+                           "X-HTTP-Status-Code-Override", "X-GUploader-UploadID",
+                           "X-Upload-Parallel", "X-Upload-Part-Size", "X-Upload-Ranges",
+                           "X-Upload-Ranges-Truncated"}) {
     EXPECT_NE(exposed.find(name), std::string::npos) << name;
   }
 }

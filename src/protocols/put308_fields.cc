@@ -152,4 +152,14 @@ tl::expected<core::Append, core::Problem> data_of(const wire::RequestHead& reque
   return closed(*range, body, *total);
 }
 
+tl::expected<bool, core::Problem> wants_parallel(const wire::Headers& headers) {
+  const std::string* field = headers.find("X-Upload-Parallel");
+  if (field == nullptr) return false;
+  const std::string_view value = trim(*field);
+  if (headers.count("X-Upload-Parallel") > 1 || (value != "0" && value != "1")) {
+    return refuse(core::ProblemType::kMalformedRequest, "X-Upload-Parallel is not one 1 or 0");
+  }
+  return value == "1";
+}
+
 }  // namespace sluice::protocols::put308

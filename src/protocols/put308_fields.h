@@ -27,4 +27,7 @@ tl::expected<core::Append, core::Problem> data_of(const wire::RequestHead& reque
 tl::expected<std::optional<std::uint64_t>, core::Problem> total_of(
     const wire::Headers& headers, const std::optional<ContentRange>& range);
 
+// X-Upload-Parallel: 1 (0 or none: no). Errors: kMalformedRequest.
+tl::expected<bool, core::Problem> wants_parallel(const wire::Headers& headers);
+
 }  // namespace sluice::protocols::put308

@@ -93,8 +93,15 @@ Parsed data_or_query(const wire::RequestHead& request, const Put308Options& opti
     return command;
   }
 
-  const auto append = data_of(request, *range);
+  auto append = data_of(request, *range);
   if (!append) return tl::unexpected(append.error());
+  const auto parallel = wants_parallel(request.headers);
+  if (!parallel) return tl::unexpected(parallel.error());
+  if (*parallel && !append->total) {
+    return refuse(ProblemType::kLengthRequired,
+                  "a parallel upload (X-Upload-Parallel: 1) needs its total size from the start");
+  }
+  append->parallel = *parallel;
   // Both summands are at most 2^63 - 1.
   const std::uint64_t end =
       append->begin.value_or(ByteOffset(0)).value() + append->length.value_or(ByteCount(0)).value();

@@ -244,6 +244,35 @@ TEST(Put308Parse, AnnouncedTotal) {
 }
 
 // R-11 and section 4 step 4: before the body is read.
+// R-69, ruling 2: parallel mode is asked for, and the total is known then.
+TEST(Put308Parse, Parallel) {
+  const auto range = [](std::string_view field, std::string_view value) {
+    return put(10).range(field).field("X-Upload-Parallel", value);
+  };
+  EXPECT_TRUE(append_of(range("bytes 20-29/30", "1")).parallel);
+  EXPECT_TRUE(append_of(range("bytes 20-29/30", " 1 ")).parallel);
+  EXPECT_FALSE(append_of(range("bytes 20-29/30", "0")).parallel);
+  EXPECT_FALSE(append_of(put(10).range("bytes 20-29/30")).parallel);
+  EXPECT_TRUE(append_of(put(10).field("X-Upload-Parallel", "1")).parallel);  // a body is its total
+  const core::Append announced =
+      append_of(range("bytes 20-29/*", "1").field("X-Upload-Content-Length", "30"));
+  EXPECT_TRUE(announced.parallel);
+  EXPECT_EQ(announced.total, ByteCount(30));
+  const core::Append start = append_of(
+      put(0).field("X-Upload-Parallel", "1").field("X-Upload-Content-Length", "30"));
+  EXPECT_TRUE(start.parallel);
+  EXPECT_EQ(start.total, ByteCount(30));
+  EXPECT_FALSE(start.begin.has_value());
+
+  EXPECT_EQ(problem_of(range("bytes 0-9/*", "1")), ProblemType::kLengthRequired);
+  EXPECT_EQ(problem_of(put(kChunked).field("X-Upload-Parallel", "1")),
+            ProblemType::kLengthRequired);
+  EXPECT_EQ(problem_of(range("bytes 20-29/30", "2")), ProblemType::kMalformedRequest);
+  EXPECT_EQ(problem_of(range("bytes 20-29/30", "")), ProblemType::kMalformedRequest);
+  EXPECT_EQ(problem_of(range("bytes 20-29/30", "1").field("X-Upload-Parallel", "1")),
+            ProblemType::kMalformedRequest);
+}
+
 TEST(Put308Parse, TooLarge) {
   Put308Options options;
   options.size_max = ByteCount(20);

@@ -112,6 +112,7 @@ boost::json::object inspected_json(const core::Inspected& upload) {
     if (!range.empty()) ranges.emplace_back(inclusive(range));
   }
   out["ranges"] = std::move(ranges);
+  out["parallel"] = upload.parallel;
   out["writing"] = upload.writing;
   out["created_at"] = rfc3339(upload.created_at);
   if (upload.expires_at) out["expires_at"] = rfc3339(*upload.expires_at);
@@ -155,13 +156,22 @@ class Renderer {
       : request_(request), options_(options), request_id_(request_id) {}
 
   std::optional<Response> operator()(const core::Incomplete& outcome) const {
-    return unfinished(outcome.offset, outcome.parallel ? &outcome.ranges : nullptr);
+    Response response = unfinished(outcome.offset);
+    if (outcome.parallel) {
+      wire::Headers& headers = response.head.headers;
+      headers.add("X-Upload-Parallel", "1");
+      if (outcome.part_size) {
+        headers.add("X-Upload-Part-Size", std::to_string(outcome.part_size->value()));
+      }
+      add_all_ranges(headers, outcome.ranges);
+    }
+    return response;
   }
 
   std::optional<Response> operator()(const core::Complete& outcome) const {
     const core::UploadResult& result = outcome.result;
     if (options_.vimeo && is_open_query(request_)) {
-      return unfinished(end_of(result.size), nullptr);
+      return unfinished(end_of(result.size));
     }
     Response response = begin(200);
     if (std::string etag = etag_field(result.etag); !etag.empty()) {
@@ -204,7 +214,7 @@ class Renderer {
   }
 
   // 308, or 200 for those whose HTTP stack takes 308 for a redirect. Never a Location.
-  Response unfinished(ByteOffset stored, const std::vector<ByteRange>* all) const {
+  Response unfinished(ByteOffset stored) const {
     const bool hidden = wants_no_308(request_);
     Response response = begin(hidden ? 200 : 308);
     wire::Headers& headers = response.head.headers;
@@ -214,7 +224,6 @@ class Renderer {
       response.head.reason = "Resume Incomplete";
     }
     add_range(headers, stored, options_.vimeo);
-    if (all != nullptr) add_all_ranges(headers, *all);
     headers.add("Content-Length", "0");
     return response;
   }

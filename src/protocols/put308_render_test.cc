@@ -180,12 +180,16 @@ TEST(Put308Render, ParallelListsEverything) {
   Response response = render(outcome, put(10).range("bytes 20-29/30"));
   EXPECT_EQ(field(response, "Range"), "(none)");
   EXPECT_EQ(field(response, "X-Upload-Ranges"), "bytes=20-29");
+  EXPECT_EQ(field(response, "X-Upload-Parallel"), "1");
+  EXPECT_EQ(field(response, "X-Upload-Part-Size"), "(none)");
 
+  outcome.part_size = ByteCount(10);
   outcome.offset = ByteOffset(10);
   outcome.ranges.insert(outcome.ranges.begin(), ByteRange(ByteOffset(0), ByteOffset(10)));
   response = render(outcome, put(10).range("bytes 0-9/30"));
   EXPECT_EQ(field(response, "Range"), "bytes=0-9");
   EXPECT_EQ(field(response, "X-Upload-Ranges"), "bytes=0-9,20-29");
+  EXPECT_EQ(field(response, "X-Upload-Part-Size"), "10");
   EXPECT_EQ(field(response, "X-Upload-Ranges-Truncated"), "(none)");
 
   outcome.ranges.clear();
@@ -198,7 +202,10 @@ TEST(Put308Render, ParallelListsEverything) {
   EXPECT_EQ(field(response, "X-Upload-Ranges-Truncated"), "1");
 
   outcome.parallel = false;
-  EXPECT_EQ(field(render(outcome, put(10)), "X-Upload-Ranges"), "(none)");
+  response = render(outcome, put(10));
+  EXPECT_EQ(field(response, "X-Upload-Ranges"), "(none)");
+  EXPECT_EQ(field(response, "X-Upload-Parallel"), "(none)");
+  EXPECT_EQ(field(response, "X-Upload-Part-Size"), "(none)");
 }
 
 // R-41, R-48, R-56 to R-59 as far as the answer goes.
@@ -290,13 +297,14 @@ TEST(Put308Render, StateForHumans) {
   outcome.ranges = {ByteRange(ByteOffset(0), ByteOffset(10)),
                     ByteRange(ByteOffset(20), ByteOffset(30))};
   outcome.created_at = WallTime(1'795'597'262'007ms);
+  outcome.parallel = true;
   outcome.writing = true;
   const wire::RequestHead get = RequestBuilder("GET", "/upload/a.bin");
   Response response = render(outcome, get);
   EXPECT_EQ(response.head.status, 200);
   boost::json::value body = boost::json::parse(response.body);
   EXPECT_EQ(body, boost::json::parse(R"({"kind":"sluice#upload","id":"u1","name":"a.bin",
-      "state":"open","offset":"10","ranges":["0-9","20-29"],"writing":true,
+      "state":"open","offset":"10","ranges":["0-9","20-29"],"parallel":true,"writing":true,
       "created_at":"2026-11-25T09:01:02.007Z"})"));
 
   outcome.state = "complete";

@@ -478,6 +478,32 @@ TEST(Engine, ASmallUploadThatDiedWhileCompletingIsOpenAgain) {
   expect_clean(out);
 }
 
+// Goal: a process that dies after the object of one request was stored, and before that was recorded,
+// leaves a complete upload. Its successor knows only the parked beginning, which proves nothing about
+// the whole. Method: every commit fails once the object is there.
+TEST(Engine, ASmallObjectThatIsThereIsFoundByTheNextProcess) {
+  Outside out;
+  {
+    World world(&out, 1);
+    FakeBody first(text(7).substr(0, 3));
+    EXPECT_EQ(offset_of(world.range("x", 0, 3, 7, &first)), 3U);
+    out.state.faults().decide_by([&](std::string_view, std::uint64_t) -> std::optional<Fault> {
+      if (out.store.find_object("x") == nullptr) return std::nullopt;
+      return Fault::before(Errc::kUnavailable);
+    });
+    FakeBody rest(text(7).substr(3));
+    world.range("x", 3, 4, 7, &rest);
+    world.stop();
+    out.state.faults().stop_failing();
+  }
+  ASSERT_EQ(out.state.snapshot().at(0).state, UploadState::kCompleting);
+  World world(&out, 2);
+  world.run_void(world.service->recover());
+  ASSERT_TRUE(std::holds_alternative<Complete>(world.query("x")));
+  expect_object(out, "x", text(7));
+  expect_clean(out);
+}
+
 TEST(Engine, ALingeringTailIsParkedAndForgotten) {
   Outside out;
   World world(&out);

@@ -204,10 +204,12 @@ struct Outside {
 // One process.
 class World {
  public:
-  explicit World(Outside* outside, std::uint64_t seed = 1) : out(outside), random_(seed) {
+  explicit World(Outside* outside, std::uint64_t seed = 1, ByteCount part_size = ByteCount(8),
+                 ByteCount budget = ByteCount(4 << 20))
+      : out(outside), pool(budget), random_(seed) {
     EngineOptions options;
-    options.part_size = ByteCount(8);
-    options.memory_budget = ByteCount(4 << 20);
+    options.part_size = part_size;
+    options.memory_budget = budget;
     Services services;
     services.executor = out->context.get_executor();
     services.clock = &out->clock;
@@ -216,8 +218,11 @@ class World {
     services.metrics = &metrics;
     services.state = &out->state;
     services.store = &out->store;
-    services.pool = &pool_;
+    services.pool = &pool;
     service.emplace(services, options, make_registry());
+    pool.on_pressure([this] {
+      if (service) service->relieve_pressure();
+    });
   }
   ~World() { stop(); }
 
@@ -300,6 +305,7 @@ class World {
   }
 
   Outside* const out;
+  BlockPool pool;
   CountingMetrics metrics;
   std::optional<UploadService> service;
 
@@ -315,7 +321,6 @@ class World {
   }
   SeededRandom random_;
   SilentLog log_;
-  BlockPool pool_{ByteCount(4 << 20)};
 };
 
 }  // namespace sluice::engine
