@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -58,6 +59,11 @@ class Sink:
     def stats(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/stats", timeout=10) as r:
             return json.load(r)
+
+    def keys(self):
+        """Of all objects."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/bench?list-type=2", timeout=60) as r:
+            return re.findall("<Key>(.*?)</Key>", r.read().decode())
 
     def close(self):
         stop(self.process)
@@ -119,7 +125,8 @@ user root;
 worker_processes {self.bench.threads};
 pid {self.directory}/pid;
 error_log stderr warn;
-events {{ worker_connections 1024; }}
+worker_rlimit_nofile {getattr(self.bench, "connections", 1024) + 100};
+events {{ worker_connections {getattr(self.bench, "connections", 1024)}; }}
 http {{
   access_log off;
   client_body_temp_path {self.directory}/body;

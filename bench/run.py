@@ -82,7 +82,7 @@ def build_programs():
     subprocess.run(["cmake", "--preset", "release", "-DSLUICE_BENCH=ON"], cwd=ROOT, check=True,
                    stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", "build/release", "--parallel", str(os.cpu_count()),
-                    "--target", "sluice", "sluice_sink", "sluice_blast"], cwd=ROOT, check=True,
+                    "--target", "sluice", "sluice_sink", "sluice_blast", "sluice_crowd"], cwd=ROOT, check=True,
                    stdout=sys.stderr)
     return ROOT / "build/release"
 

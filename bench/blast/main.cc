@@ -23,8 +23,9 @@
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluice_blast --port N --path PATH --bytes N [--parallel N] [--send BYTES]\n"
-    "PUTs to 127.0.0.1. With --parallel, PATH gets the suffixes -0, -1 ...\n"
+    "usage: sluice_blast --port N --path PATH --bytes N [--parallel N] [--requests N] [--send BYTES]\n"
+    "PUTs to 127.0.0.1. With --parallel, PATH gets the suffixes -0, -1 ...; with --requests each of\n"
+    "these connections sends so many, one after the other, with further suffixes.\n"
     "Prints {\"seconds\":S,\"bytes\":N,\"statuses\":[...]}; exit status 1 unless all are 2xx.\n";
 
 struct Options {
@@ -32,6 +33,7 @@ struct Options {
   std::string path;
   std::uint64_t bytes = 0;
   unsigned parallel = 1;
+  unsigned requests = 1;
   std::size_t send = 1U << 20;
 };
 
@@ -49,6 +51,7 @@ bool parse(int argc, char** argv, Options& options) {
     if (name == "--port") good = parse_number(argv[i + 1], options.port);
     if (name == "--bytes") good = parse_number(argv[i + 1], options.bytes);
     if (name == "--parallel") good = parse_number(argv[i + 1], options.parallel);
+    if (name == "--requests") good = parse_number(argv[i + 1], options.requests);
     if (name == "--send") good = parse_number(argv[i + 1], options.send);
     if (name == "--path") {
       options.path = argv[i + 1];
@@ -57,55 +60,93 @@ bool parse(int argc, char** argv, Options& options) {
     if (!good) return false;
   }
   return argc % 2 == 1 && options.port != 0 && !options.path.empty() && options.parallel > 0 &&
-         options.send > 0;
+         options.requests > 0 && options.send > 0;
 }
 
-// The status of the answer; 0 if there was none.
-int put(const Options& options, const std::string& path, const std::vector<char>& memory) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  if (fd < 0) return 0;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(options.port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  int status = 0;
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    const std::string head =
-        "PUT " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options.port) +
-        "\r\nContent-Length: " + std::to_string(options.bytes) + "\r\nConnection: close\r\n\r\n";
-    bool alive =
-        ::send(fd, head.data(), head.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(head.size());
-    std::uint64_t left = options.bytes;
-    while (alive && left > 0) {
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, memory.size()));
-      const ssize_t sent = ::send(fd, memory.data(), want, MSG_NOSIGNAL);
-      if (sent < 0 && errno == EINTR) continue;
-      alive = sent > 0;
-      if (alive) left -= static_cast<std::uint64_t>(sent);
-    }
-    // Also after a failed send: the server may have answered early.
-    std::string answer;
-    char chunk[4096];
-    for (ssize_t got = 1; got > 0;) {
-      got = ::recv(fd, chunk, sizeof chunk, 0);
-      if (got > 0) answer.append(chunk, static_cast<std::size_t>(got));
-    }
-    // Interim answers are skipped.
-    for (std::size_t at = 0; answer.compare(at, 9, "HTTP/1.1 ") == 0;) {
-      if (!parse_number(answer.substr(at + 9, 3).c_str(), status)) status = 0;
-      if (status < 100 || status > 199) break;
-      const std::size_t end = answer.find("\r\n\r\n", at);
-      status = 0;
-      if (end == std::string::npos) break;
-      at = end + 4;
-    }
-    if (status < 200 || status > 299) {
-      std::fprintf(stderr, "%s: %s\n", path.c_str(), answer.substr(0, 1000).c_str());
-    }
+// One connection, with keep-alive.
+class Line {
+ public:
+  explicit Line(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int on = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    alive_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
-  ::close(fd);
+  ~Line() { ::close(fd_); }
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
+
+  // The status of the answer; 0 if there was none.
+  int put(const Options& options, const std::string& path, const std::vector<char>& memory);
+
+ private:
+  bool send_all(const char* bytes, std::size_t size);
+  // Head and body of the final answer; interim ones are skipped. Empty: the line broke.
+  std::string receive_answer();
+
+  const int fd_;
+  bool alive_ = false;
+};
+
+bool Line::send_all(const char* bytes, std::size_t size) {
+  while (size > 0) {
+    const ssize_t sent = ::send(fd_, bytes, size, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    bytes += sent;
+    size -= static_cast<std::size_t>(sent);
+  }
+  return true;
+}
+
+std::string Line::receive_answer() {
+  std::string answer;
+  char chunk[4096];
+  while (true) {
+    const std::size_t end = answer.find("\r\n\r\n");
+    if (end != std::string::npos && answer.compare(9, 1, "1") == 0) {
+      answer.erase(0, end + 4);
+      continue;
+    }
+    if (end != std::string::npos) {
+      std::string head = answer.substr(0, end + 2);
+      for (char& c : head) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+      const std::size_t field = head.find("\r\ncontent-length:");
+      std::size_t length = 0;
+      if (field != std::string::npos) {
+        const std::size_t digits = head.find_first_of("0123456789", field + 17);
+        std::from_chars(head.data() + digits, head.data() + head.size(), length);
+      }
+      if (answer.size() >= end + 4 + length) return answer;
+    }
+    const ssize_t got = ::recv(fd_, chunk, sizeof chunk, 0);
+    if (got <= 0) return std::string();
+    answer.append(chunk, static_cast<std::size_t>(got));
+  }
+}
+
+int Line::put(const Options& options, const std::string& path, const std::vector<char>& memory) {
+  const std::string head = "PUT " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" +
+                           std::to_string(options.port) +
+                           "\r\nContent-Length: " + std::to_string(options.bytes) + "\r\n\r\n";
+  alive_ = alive_ && send_all(head.data(), head.size());
+  std::uint64_t left = options.bytes;
+  while (alive_ && left > 0) {
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, memory.size()));
+    alive_ = send_all(memory.data(), want);
+    left -= want;
+  }
+  // Also after a failed send: the server may have answered early.
+  const std::string answer = receive_answer();
+  int status = 0;
+  if (answer.size() > 12 && !parse_number(answer.substr(9, 3).c_str(), status)) status = 0;
+  if (status < 200 || status > 299) {
+    alive_ = false;
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), answer.substr(0, 1000).c_str());
+  }
   return status;
 }
 
@@ -122,14 +163,20 @@ int main(int argc, char** argv) {
   for (std::size_t i = 0; i < memory.size(); ++i) {
     memory[i] = static_cast<char>((i * 2654435761U) >> 13 & 0xFF);
   }
-  std::vector<int> statuses(options.parallel, 0);
+  std::vector<int> statuses(static_cast<std::size_t>(options.parallel) * options.requests, 0);
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < options.parallel; ++i) {
-    const std::string path =
-        options.parallel == 1 ? options.path : options.path + "-" + std::to_string(i);
-    threads.emplace_back(
-        [&options, &memory, &statuses, path, i] { statuses[i] = put(options, path, memory); });
+    threads.emplace_back([&options, &memory, &statuses, i] {
+      Line line(options.port);
+      for (unsigned j = 0; j < options.requests; ++j) {
+        std::string path = options.path;
+        if (options.parallel > 1) path += "-" + std::to_string(i);
+        if (options.requests > 1) path += "-" + std::to_string(j);
+        statuses[static_cast<std::size_t>(i) * options.requests + j] =
+            line.put(options, path, memory);
+      }
+    });
   }
   for (std::thread& thread : threads) thread.join();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
@@ -137,7 +184,7 @@ int main(int argc, char** argv) {
   std::string list;
   for (const int status : statuses) list += (list.empty() ? "" : ",") + std::to_string(status);
   std::printf("{\"seconds\":%.6f,\"bytes\":%llu,\"statuses\":[%s]}\n", took.count(),
-              static_cast<unsigned long long>(options.bytes * options.parallel), list.c_str());
+              static_cast<unsigned long long>(options.bytes * statuses.size()), list.c_str());
   const bool good =
       std::all_of(statuses.begin(), statuses.end(), [](int s) { return s >= 200 && s <= 299; });
   return good ? 0 : 1;

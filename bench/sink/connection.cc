@@ -1,8 +1,10 @@
 #include "sink/connection.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -86,6 +88,7 @@ class Connection {
   Reply store_object();
   Reply store_part();
   Reply finish();
+  Reply send_kept();
 
   Socket socket_;
   const SinkOptions& options_;
@@ -97,6 +100,7 @@ class Connection {
   std::string key_;
   std::string text_;                        // small body: XML
   std::optional<wire::Checksum> checksum_;  // of a large one, with --verify
+  std::shared_ptr<std::string> kept_;       // its bytes, with --keep
   int failure_ = 0;
 };
 
@@ -121,6 +125,7 @@ bool Connection::serve_one() {
   failure_ = 0;
   text_.clear();
   checksum_.reset();
+  kept_.reset();
 
   const std::string path = percent_decode(head_.path).value_or(head_.path);
   const std::size_t slash = path.find('/', 1);
@@ -162,15 +167,22 @@ bool Connection::take_data() {
   if (checksum_) {
     checksum_ = checksum_->extended(as_bytes(std::string_view(buffer_).substr(0, held)));
   }
+  const bool keep = std::any_of(options_.keep.begin(), options_.keep.end(),
+                                [&](const std::string& prefix) { return key_.starts_with(prefix); });
+  if (keep) {
+    kept_ = std::make_shared<std::string>(buffer_, 0, held);
+    kept_->reserve(static_cast<std::size_t>(length));
+  }
   buffer_.erase(0, held);
   std::uint64_t left = length - held;
   if (failure_ == 3) {
     // In the middle of the body, as a router that restarts would.
-    socket_.discard(left / 2, options_.rate, nullptr);
+    socket_.discard(left / 2, options_.rate, nullptr, nullptr);
     socket_.reset_on_close();
     return false;
   }
-  const bool whole = socket_.discard(left, options_.rate, checksum_ ? &checksum_.value() : nullptr);
+  const bool whole = socket_.discard(left, options_.rate,
+                                     checksum_ ? &checksum_.value() : nullptr, kept_.get());
   if (whole) state_.count(&Stats::bytes_received, length);
   return whole;
 }
@@ -246,8 +258,39 @@ Reply Connection::answer_object() {
     }
     return reply;
   }
-  // GET: the bytes are gone.
-  return error_reply(501, "NotImplemented");
+  return send_kept();
+}
+
+// GET, also of one range "bytes=FIRST-LAST".
+Reply Connection::send_kept() {
+  const auto object = state_.find(key_);
+  if (!object) return error_reply(404, "NoSuchKey");
+  if (!object->bytes) return error_reply(501, "NotImplemented");  // gone
+  Reply reply;
+  reply.headers.add("ETag", object->etag);
+  for (const auto& [name, value] : object->metadata) reply.headers.add(name, value);
+  const std::string* range = head_.headers.find("Range");
+  if (range == nullptr) {
+    reply.body = *object->bytes;
+    return reply;
+  }
+  const std::size_t dash = range->find('-');
+  if (!range->starts_with("bytes=") || dash == std::string::npos) {
+    return error_reply(400, "InvalidArgument");
+  }
+  const auto first = parse_decimal(std::string_view(*range).substr(6, dash - 6));
+  const auto last = parse_decimal(std::string_view(*range).substr(dash + 1));
+  if (!first || !last || *first > *last || *first >= object->size) {
+    return error_reply(416, "InvalidRange");
+  }
+  reply.status = 206;
+  reply.body = object->bytes->substr(static_cast<std::size_t>(*first),
+                                     static_cast<std::size_t>(*last - *first + 1));
+  reply.headers.add("Content-Range",
+                    "bytes " + std::to_string(*first) + "-" +
+                        std::to_string(*first + reply.body.size() - 1) + "/" +
+                        std::to_string(object->size));
+  return reply;
 }
 
 Reply Connection::store_object() {
@@ -256,6 +299,7 @@ Reply Connection::store_object() {
   object.etag = state_.next_etag();
   object.metadata = metadata_of(head_.headers);
   object.checksum = checksum_;
+  object.bytes = kept_;
   Reply reply;
   reply.headers.add("ETag", object.etag);
   if (checksum_) reply.headers.add("x-amz-checksum-crc64nvme", checksum_->base64());
@@ -273,6 +317,7 @@ Reply Connection::store_part() {
   part.size = head_.content_length.value();
   part.etag = state_.next_etag();
   part.checksum = checksum_;
+  part.bytes = kept_;
   Reply reply;
   reply.headers.add("ETag", part.etag);
   if (checksum_) reply.headers.add("x-amz-checksum-crc64nvme", checksum_->base64());

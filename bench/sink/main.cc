@@ -25,6 +25,7 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: sluice_sink [--port N] [--latency MS] [--rate BYTES_PER_S] [--fail N] [--verify]\n"
+    "                   [--keep KEY_PREFIX]...\n"
     "Prints \"listening on 127.0.0.1:PORT\". Ends on SIGTERM.\n";
 
 [[noreturn]] void die(const char* what) {
@@ -40,6 +41,10 @@ bool parse(int argc, char** argv, sluice::sink::SinkOptions& options) {
       continue;
     }
     if (i + 1 >= argc) return false;
+    if (name == "--keep") {
+      options.keep.emplace_back(argv[++i]);
+      continue;
+    }
     const auto value = sluice::parse_decimal(argv[++i]);
     if (!value) return false;
     if (name == "--port" && *value <= 65535) {

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace sluice::sink {
 
@@ -12,6 +14,7 @@ struct SinkOptions {
   std::uint64_t rate = 0;                // bytes per second and connection; 0: as fast as it goes
   std::uint64_t fail_every = 0;          // every Nth body fails: 500, 503, reset in turn; 0: none
   bool verify = false;                   // read the bytes and checksum them (CRC-64/NVME)
+  std::vector<std::string> keep;         // bytes of keys that begin so stay in memory
 };
 
 }  // namespace sluice::sink

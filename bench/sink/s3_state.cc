@@ -55,6 +55,8 @@ S3State::Completion S3State::complete(const std::string& key, const std::string&
   Object object;
   object.metadata = it->second.metadata;
   std::uint32_t last = 0;
+  std::string bytes;
+  bool kept = true;
   for (const NamedPart& name : named) {
     if (name.number <= last) return Completion::kInvalidPartOrder;
     last = name.number;
@@ -63,6 +65,8 @@ S3State::Completion S3State::complete(const std::string& key, const std::string&
       return Completion::kInvalidPart;
     }
     object.size += part->second.size;
+    kept = kept && part->second.bytes;
+    if (kept) bytes += *part->second.bytes;
     if (part->second.checksum) {
       object.checksum = object.checksum ? wire::combine(*object.checksum, *part->second.checksum,
                                                         ByteCount(part->second.size))
@@ -70,6 +74,7 @@ S3State::Completion S3State::complete(const std::string& key, const std::string&
     }
   }
   if (named.empty()) return Completion::kInvalidPart;
+  if (kept) object.bytes = std::make_shared<const std::string>(std::move(bytes));
   std::array<char, 64> etag{};
   std::snprintf(etag.data(), etag.size(), "\"%032llx-%zu\"",
                 static_cast<unsigned long long>(++etags_), named.size());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,12 +21,14 @@ struct Object {
   std::string etag;  // with quotes
   Metadata metadata;
   std::optional<wire::Checksum> checksum;  // with --verify
+  std::shared_ptr<const std::string> bytes;  // of what is kept
 };
 
 struct Part {
   std::uint64_t size = 0;
   std::string etag;
   std::optional<wire::Checksum> checksum;
+  std::shared_ptr<const std::string> bytes;
 };
 
 struct Stats {

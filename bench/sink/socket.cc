@@ -43,23 +43,26 @@ bool Socket::send_all(std::string_view bytes) {
   return true;
 }
 
-bool Socket::discard(std::uint64_t bytes, std::uint64_t rate, wire::Checksum* checksum) {
+bool Socket::discard(std::uint64_t bytes, std::uint64_t rate, wire::Checksum* checksum,
+                     std::string* kept) {
+  const bool read = checksum != nullptr || kept != nullptr;
   thread_local std::vector<char> memory(kVerifyBatch);
   const auto begin = std::chrono::steady_clock::now();
   // At a limited rate in steps of about 20 ms.
   const std::uint64_t step = rate == 0 ? kBatch : std::max<std::uint64_t>(rate / 50, 1024);
-  const std::uint64_t batch = checksum == nullptr ? kBatch : kVerifyBatch;
+  const std::uint64_t batch = read ? kVerifyBatch : kBatch;
   std::uint64_t done = 0;
   while (done < bytes) {
     const auto want = static_cast<std::size_t>(std::min({bytes - done, step, batch}));
-    const ssize_t got = checksum == nullptr ? ::recv(fd_, nullptr, want, MSG_TRUNC)
-                                            : ::recv(fd_, memory.data(), want, 0);
+    const ssize_t got = read ? ::recv(fd_, memory.data(), want, 0)
+                             : ::recv(fd_, nullptr, want, MSG_TRUNC);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     if (checksum != nullptr) {
       *checksum = checksum->extended(
           std::as_bytes(std::span(memory.data(), static_cast<std::size_t>(got))));
     }
+    if (kept != nullptr) kept->append(memory.data(), static_cast<std::size_t>(got));
     done += static_cast<std::uint64_t>(got);
     if (rate != 0) {
       const auto due = begin + std::chrono::duration<double>(static_cast<double>(done) /

@@ -21,9 +21,11 @@ class Socket {
   bool receive_more(std::string& buffer);
   bool send_all(std::string_view bytes);
 
-  // Drops the next bytes inside the kernel (MSG_TRUNC); with `checksum` reads and adds them to it.
+  // Drops the next bytes inside the kernel (MSG_TRUNC), unless somebody wants them: with `checksum`
+  // reads and adds them to it, with `kept` appends them there.
   // `rate`: bytes per second, 0: no limit. False: the peer is gone.
-  bool discard(std::uint64_t bytes, std::uint64_t rate, wire::Checksum* checksum);
+  bool discard(std::uint64_t bytes, std::uint64_t rate, wire::Checksum* checksum,
+               std::string* kept);
 
   // The peer sees a reset instead of an end.
   void reset_on_close();

@@ -556,6 +556,7 @@ std::optional<core::Outcome> LiveUpload::accept(Writer& writer, Bytes bytes) {
       const ByteOffset end = std::min(assembly.next_covered(at), end_of_claim(writer, at));
       take = std::min(bytes.size(), end - at);
       SLUICE_CHECK(take.value() > 0);  // next_read() ends at the part and at the total
+      if (assembly.resident() == ByteCount()) slot.held_since = services_->clock->now();
       assembly.add(at, bytes.take_front(take));
       // A part that is being parked joins the queue when that has ended.
       if (assembly.full() && !slot.busy() && !is_small()) ready_.push_back(*number);
@@ -692,19 +693,25 @@ ByteCount LiveUpload::unparked() const noexcept {
   return n;
 }
 
-ByteCount LiveUpload::reclaimable() const noexcept {
-  ByteCount n;
-  if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return n;
+LiveUpload::Reclaimable LiveUpload::reclaimable() const noexcept {
+  Reclaimable all;
+  if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return all;
+  const Instant now = services_->clock->now();
   for (const auto& [number, slot] : slots_) {
     // Parked for another reason, it would stay in memory afterwards.
     const bool kept = slot.parking && !slot.evict_when_parked;
     const bool leaving = !kept && (slot.busy() || (slot.assembly.full() && !is_small()));
     if (leaving) continue;
-    n += slot.assembly.resident();
+    ByteCount bytes = slot.assembly.resident();
     // Not parked again before somebody asks for it: others may have more luck.
-    if (store_error_) n -= slot.assembly.unparked();
+    if (store_error_) bytes -= slot.assembly.unparked();
+    // A moment more, so that also what has just come counts for something.
+    const Duration held = now - slot.held_since + std::chrono::milliseconds(1);
+    all.bytes += bytes;
+    all.byte_seconds +=
+        static_cast<double>(bytes.value()) * std::chrono::duration<double>(held).count();
   }
-  return n;
+  return all;
 }
 
 void LiveUpload::interrupt_for_drain() noexcept {

@@ -132,8 +132,13 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   void give_memory_back(ByteCount enough);
   ByteCount resident() const noexcept;
   ByteCount unparked() const noexcept;
-  // What give_memory_back() could set free.
-  ByteCount reclaimable() const noexcept;
+  // What give_memory_back() could set free, and how much its absence would help: memory times the
+  // time it has been held. What a fast client's part takes comes back by itself in a moment.
+  struct Reclaimable {
+    ByteCount bytes;
+    double byte_seconds = 0;
+  };
+  Reclaimable reclaimable() const noexcept;
   // Ends the work in the background: what is not recorded by now is not acknowledged either.
   // Whoever waits for it is told.
   Task<void> stop();
@@ -154,6 +159,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
     bool shipping = false;
     bool parking = false;
     bool evict_when_parked = false;
+    Instant held_since{};  // something of it has been in memory
     bool busy() const noexcept { return shipping || parking; }
   };
 

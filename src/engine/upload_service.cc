@@ -492,7 +492,7 @@ void UploadService::Impl::relieve_pressure() noexcept {
 // Goes on for as long as somebody waits for memory: what could not be parked a moment ago may be
 // parkable now, and nobody asks twice for the same wait.
 Task<void> UploadService::Impl::relieve() {
-  constexpr Duration kPauseFirst = std::chrono::milliseconds(5);
+  constexpr Duration kPauseFirst = std::chrono::milliseconds(20);
   constexpr Duration kPauseMax = std::chrono::seconds(1);
   Duration pause = kPauseFirst;
   while (true) {
@@ -514,18 +514,26 @@ void UploadService::Impl::relieve_once() {
   // Ours only: the state of others may be read on their threads alone.
   std::vector<Use> ours =
       registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
-  LiveUpload* largest = nullptr;
-  ByteCount most;
+  struct Candidate {
+    LiveUpload* upload = nullptr;
+    LiveUpload::Reclaimable memory;
+  };
+  std::vector<Candidate> candidates;
   for (const Use& use : ours) {
-    const ByteCount held = use->reclaimable();
-    if (held > most) {
-      most = held;
-      largest = use.get().get();
-    }
+    const LiveUpload::Reclaimable memory = use->reclaimable();
+    if (memory.bytes > ByteCount()) candidates.push_back(Candidate{use.get().get(), memory});
   }
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return a.memory.byte_seconds > b.memory.byte_seconds;
+  });
   // A share of the budget at a time: what is parked has to be read back one day.
   const ByteCount enough(services_.pool->usage().budget.value() / 8);
-  if (largest != nullptr) largest->give_memory_back(enough);
+  ByteCount leaving;
+  for (const Candidate& candidate : candidates) {
+    if (leaving >= enough) break;
+    candidate.upload->give_memory_back(enough - leaving);
+    leaving += candidate.memory.bytes;
+  }
 }
 
 Task<void> UploadService::Impl::drain(Deadline deadline) {
