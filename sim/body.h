@@ -48,6 +48,7 @@ class SimBody final : public engine::BodySource {
     moved_.notify_all();
     room_.notify_all();
   }
+  void let_go() noexcept override { tail_ = BlockRef(); }
 
  private:
   Task<Result<Ok>> wait(Duration time);

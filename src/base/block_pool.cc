@@ -24,13 +24,15 @@ struct BlockPool::Slab {
 };
 
 BlockPool::BlockPool(ByteCount budget)
-    : blocks_max_(static_cast<std::size_t>(budget.value() / kBlockBytes)) {
+    : blocks_max_(static_cast<std::size_t>(budget.value() / kBlockBytes)),
+      crowd_(blocks_max_ - blocks_max_ / 8) {
   SLUICE_CHECK(blocks_max_ > 0);
 }
 
 BlockPool::~BlockPool() { SLUICE_CHECK(taken_ == 0); }
 
 std::vector<BlockRef> BlockPool::try_take(std::size_t count) {
+  if (pressure_hook_ && crowded()) pressure_hook_();
   const std::lock_guard lock(mutex_);
   if (!queue_.empty()) return {};
   return take_locked(count);

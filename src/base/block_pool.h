@@ -53,11 +53,13 @@ class BlockPool final : private BlockOwner {
   Task<std::vector<BlockRef>> take_unless(std::size_t count, Signal* room,
                                           const std::atomic<bool>* stop);
 
-  // Called, from the thread that is about to wait, to ask the engine to set memory free. Set once,
-  // before the pool is used.
+  // Called, from the thread that takes or is about to wait, to ask the engine to set memory free:
+  // while the pool is crowded. Cheap to call often. Set once, before the pool is used.
   void on_pressure(std::function<void()> hook) { pressure_hook_ = std::move(hook); }
 
   Usage usage() const;
+  // Seven eighths are taken: whoever can do with less should. Any thread.
+  bool crowded() const noexcept { return taken_.load(std::memory_order_relaxed) >= crowd_; }
 
  private:
   struct Slab;
@@ -67,13 +69,14 @@ class BlockPool final : private BlockOwner {
 
   // Constant after construction.
   const std::size_t blocks_max_;
+  const std::size_t crowd_;  // blocks
   std::function<void()> pressure_hook_;
 
   // Protected by mutex_.
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Slab>> slabs_;
   std::vector<Block*> free_;
-  std::size_t taken_ = 0;
+  std::atomic<std::size_t> taken_{0};  // changed under the mutex only
   std::deque<Signal*> queue_;  // of the waiting tasks, in arrival order; the first is told of room
 };
 

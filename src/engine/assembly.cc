@@ -182,6 +182,12 @@ ByteCount Assembly::resident() const noexcept {
   return n;
 }
 
+ByteCount Assembly::footprint() const noexcept {
+  ByteCount n;
+  for (const Segment& s : segments_) n += s.bytes.footprint();
+  return n;
+}
+
 ByteCount Assembly::unparked() const noexcept {
   ByteCount n;
   for (const Segment& s : segments_) {

@@ -76,6 +76,7 @@ class Assembly {
   ByteCount evict();
 
   ByteCount resident() const noexcept;  // bytes in memory
+  ByteCount footprint() const noexcept;  // memory they keep: whole blocks
   ByteCount unparked() const noexcept;  // bytes that are only in memory
   std::vector<ObjectKey> parked_keys() const;
 

@@ -28,6 +28,10 @@ class BodySource {
   // From any thread: the pending read() and every later one end with kCancelled. The connection can
   // still be answered.
   virtual void interrupt() noexcept = 0;
+
+  // From any thread: memory is short. A block of which only a part is used is not filled further, so
+  // that it is free when what lies in it is.
+  virtual void let_go() noexcept = 0;
 };
 
 }  // namespace sluice::engine

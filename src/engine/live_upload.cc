@@ -443,8 +443,9 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeS
 // --- bytes
 
 bool LiveUpload::may_read() const noexcept {
-  // Held for a slow store: the parts in flight and one more (ruling 13).
-  return ready_.empty();
+  // Held for a slow store: the parts in flight and one more (ruling 13). When memory is short, one
+  // and one more: what a fast client could have in flight is what thousands of slow ones live on.
+  return ready_.empty() && (in_flight_ == 0 || !services_->pool->crowded());
 }
 
 Step LiveUpload::next_read(const Writer& writer) const {
@@ -702,9 +703,9 @@ LiveUpload::Reclaimable LiveUpload::reclaimable() const noexcept {
     const bool kept = slot.parking && !slot.evict_when_parked;
     const bool leaving = !kept && (slot.busy() || (slot.assembly.full() && !is_small()));
     if (leaving) continue;
-    ByteCount bytes = slot.assembly.resident();
     // Not parked again before somebody asks for it: others may have more luck.
-    if (store_error_) bytes -= slot.assembly.unparked();
+    if (store_error_ && slot.assembly.unparked() > ByteCount()) continue;
+    const ByteCount bytes = slot.assembly.footprint();
     // A moment more, so that also what has just come counts for something.
     const Duration held = now - slot.held_since + std::chrono::milliseconds(1);
     all.bytes += bytes;
@@ -712,6 +713,12 @@ LiveUpload::Reclaimable LiveUpload::reclaimable() const noexcept {
         static_cast<double>(bytes.value()) * std::chrono::duration<double>(held).count();
   }
   return all;
+}
+
+void LiveUpload::let_go_of_reserves() noexcept {
+  for (const auto& [id, writer] : writers_) {
+    if (writer.body != nullptr) writer.body->let_go();
+  }
 }
 
 void LiveUpload::interrupt_for_drain() noexcept {

@@ -135,10 +135,12 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   // What give_memory_back() could set free, and how much its absence would help: memory times the
   // time it has been held. What a fast client's part takes comes back by itself in a moment.
   struct Reclaimable {
-    ByteCount bytes;
+    ByteCount bytes;  // of whole blocks
     double byte_seconds = 0;
   };
   Reclaimable reclaimable() const noexcept;
+  // Its writers' bodies give up what they hold in reserve.
+  void let_go_of_reserves() noexcept;
   // Ends the work in the background: what is not recorded by now is not acknowledged either.
   // Whoever waits for it is told.
   Task<void> stop();

@@ -361,13 +361,14 @@ Task<void> LiveUpload::remove_objects(std::vector<ObjectKey> keys) {
 
 void LiveUpload::give_memory_back(ByteCount enough) {
   if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return;
+  let_go_of_reserves();
   ByteCount leaving;
   std::vector<PartNumber> parkable;
   for (auto& [number, slot] : slots_) {
     if (slot.shipping) continue;  // memory comes back by itself
     if (slot.parking) {
       slot.evict_when_parked = true;
-      leaving += slot.assembly.resident();
+      leaving += slot.assembly.footprint();
       continue;
     }
     leaving += slot.assembly.evict();
@@ -389,7 +390,7 @@ void LiveUpload::give_memory_back(ByteCount enough) {
   for (const PartNumber number : parkable) {
     if (leaving >= enough) break;
     Slot& slot = slots_.at(number);
-    leaving += slot.assembly.resident();
+    leaving += slot.assembly.footprint();
     slot.evict_when_parked = start_park(number, slot, slot.assembly.range());
   }
 }

@@ -59,6 +59,19 @@ std::vector<Use> Registry::select(const std::function<bool(const LiveUpload&)>& 
   return chosen;
 }
 
+std::vector<std::shared_ptr<LiveUpload>> Registry::peek(
+    const std::function<bool(const LiveUpload&)>& wanted) const {
+  std::vector<std::shared_ptr<LiveUpload>> chosen;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, live] : live_) {
+    if (wanted(*live)) chosen.push_back(live);
+  }
+  for (const auto& live : retired_) {
+    if (wanted(*live)) chosen.push_back(live);
+  }
+  return chosen;
+}
+
 bool Registry::is_writing(const UploadId& id) const {
   const std::lock_guard lock(mutex_);
   const auto it = live_.find(id);

@@ -1,6 +1,8 @@
 // Registry: which uploads are in memory, and on which thread. One per process; thread-safe.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -47,7 +49,16 @@ class Registry {
   void retire(const LiveUpload& live);
   // A snapshot of those that this predicate takes; each in use while held.
   std::vector<Use> select(const std::function<bool(const LiveUpload&)>& wanted);
+  // The same without keeping them: for a look on their own thread that does not wait for anything.
+  std::vector<std::shared_ptr<LiveUpload>> peek(
+      const std::function<bool(const LiveUpload&)>& wanted) const;
   std::size_t size() const;
+
+  // What the uploads of all threads together could give back, as each thread last said; `by` is the
+  // change of one of them, bytes. Answers the sum.
+  std::int64_t count_reclaimable(std::int64_t by) noexcept {
+    return reclaimable_.fetch_add(by) + by;
+  }
   // A connection is sending bytes for this upload right now.
   bool is_writing(const UploadId& id) const;
 
@@ -55,6 +66,7 @@ class Registry {
   mutable std::mutex mutex_;
   std::unordered_map<UploadId, std::shared_ptr<LiveUpload>> live_;
   std::vector<std::shared_ptr<LiveUpload>> retired_;
+  std::atomic<std::int64_t> reclaimable_{0};
 };
 
 }  // namespace sluice::engine

@@ -118,7 +118,7 @@ class UploadService::Impl {
   Task<void> retire(LiveUpload* stale);
   Task<void> abort_replaced(UploadId id);
   Task<void> relieve();
-  void relieve_once();
+  bool relieve_once(bool at_any_rate);
   std::shared_ptr<LiveUpload> make_live(const UploadId& id);
   std::string random_id(std::size_t bytes);
 
@@ -131,6 +131,7 @@ class UploadService::Impl {
   std::atomic<std::size_t> writers_{0};
   std::atomic<bool> relieving_{false};
   std::atomic<bool> relief_asked_{false};
+  std::int64_t reclaimable_ = 0;  // bytes, as last told the registry; on this thread
   bool stopped_ = false;       // on this thread
   std::size_t executing_ = 0;  // on this thread
   Signal executed_;
@@ -489,51 +490,71 @@ void UploadService::Impl::relieve_pressure() noexcept {
   boost::asio::post(services_.executor, [this] { background_.spawn(relieve()); });
 }
 
-// Goes on for as long as somebody waits for memory: what could not be parked a moment ago may be
-// parkable now, and nobody asks twice for the same wait.
+// Goes on for as long as memory is short: what could not be parked a moment ago may be parkable now,
+// and nobody asks twice for the same wait.
 Task<void> UploadService::Impl::relieve() {
   constexpr Duration kPauseFirst = std::chrono::milliseconds(20);
   constexpr Duration kPauseMax = std::chrono::seconds(1);
+  constexpr int kPatience = 10;  // rounds, some of them long
   Duration pause = kPauseFirst;
+  int in_vain = 0;
   while (true) {
     if (relief_asked_.exchange(false)) pause = kPauseFirst;
-    relieve_once();
+    const bool helped = relieve_once(in_vain >= kPatience);
+    const bool awaited = services_.pool->usage().waiting > 0;
+    in_vain = helped || !awaited ? 0 : in_vain + 1;
     // Give what was started a moment before the next choice is made.
     const Instant soon = services_.clock->now() + pause;
     co_await services_.clock->sleep_until(soon);
     pause = std::min(pause * 2, kPauseMax);
-    if (relief_asked_ || services_.pool->usage().waiting > 0) continue;
+    const bool short_of_it = services_.pool->crowded() || services_.pool->usage().waiting > 0;
+    if (relief_asked_ || short_of_it) continue;
+    registry_->count_reclaimable(-std::exchange(reclaimable_, 0));
     relieving_ = false;
     // Asked between the look and the end?
     if (!relief_asked_ || relieving_.exchange(true)) co_return;
   }
 }
 
-void UploadService::Impl::relieve_once() {
-  const Executor here = services_.executor;
-  // Ours only: the state of others may be read on their threads alone.
-  std::vector<Use> ours =
-      registry_->select([&](const LiveUpload& live) { return live.executor() == here; });
+// What does not come back by itself may have half of the budget; the rest is for what flows. More is
+// parked, longest held first. `at_any_rate`: somebody has waited for long, and nothing flows.
+// False: nothing was begun.
+bool UploadService::Impl::relieve_once(bool at_any_rate) {
   struct Candidate {
     LiveUpload* upload = nullptr;
     LiveUpload::Reclaimable memory;
   };
+  const Executor here = services_.executor;
+  // Ours only: the state of others may be read on their threads alone.
+  const std::vector<std::shared_ptr<LiveUpload>> ours =
+      registry_->peek([&](const LiveUpload& live) { return live.executor() == here; });
   std::vector<Candidate> candidates;
-  for (const Use& use : ours) {
-    const LiveUpload::Reclaimable memory = use->reclaimable();
-    if (memory.bytes > ByteCount()) candidates.push_back(Candidate{use.get().get(), memory});
+  std::int64_t own = 0;
+  for (const std::shared_ptr<LiveUpload>& live : ours) {
+    if (at_any_rate) live->let_go_of_reserves();
+    const LiveUpload::Reclaimable memory = live->reclaimable();
+    if (memory.bytes == ByteCount()) continue;
+    candidates.push_back(Candidate{live.get(), memory});
+    own += static_cast<std::int64_t>(memory.bytes.value());
   }
+  const std::int64_t all = registry_->count_reclaimable(own - std::exchange(reclaimable_, own));
+  const auto budget = static_cast<std::int64_t>(services_.pool->usage().budget.value());
+  std::int64_t excess = std::max<std::int64_t>(all - budget / 2, 0);
+  if (at_any_rate) excess = std::max(excess, budget / 8);
+  if (own == 0 || excess == 0) return false;
+  // Each thread its share.
+  const double share = static_cast<double>(own) / static_cast<double>(std::max(all, own));
+  const ByteCount enough(static_cast<std::uint64_t>(static_cast<double>(excess) * share) + 1);
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     return a.memory.byte_seconds > b.memory.byte_seconds;
   });
-  // A share of the budget at a time: what is parked has to be read back one day.
-  const ByteCount enough(services_.pool->usage().budget.value() / 8);
   ByteCount leaving;
   for (const Candidate& candidate : candidates) {
     if (leaving >= enough) break;
     candidate.upload->give_memory_back(enough - leaving);
     leaving += candidate.memory.bytes;
   }
+  return true;
 }
 
 Task<void> UploadService::Impl::drain(Deadline deadline) {

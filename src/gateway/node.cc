@@ -119,7 +119,6 @@ Task<void> Node::stop() {
 
 void Node::relieve_pressure() noexcept {
   uploads_->relieve_pressure();
-  server_->relieve_pressure();
 }
 
 }  // namespace sluice::gateway

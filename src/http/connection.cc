@@ -89,10 +89,6 @@ void Connection::stop() noexcept {
   if (idle_) stream_->cancel_read();
 }
 
-void Connection::release_tail() noexcept {
-  if (body_ != nullptr) body_->release_tail();
-}
-
 Task<Connection::Next> Connection::next_request() {
   // Some old clients send an empty line behind a body.
   if (received_ == "\r\n") received_.clear();

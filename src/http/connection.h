@@ -62,8 +62,6 @@ class Connection {
 
   // From now on every answer says Connection: close; an idle connection ends at once.
   void stop() noexcept;
-  // Memory is short: see RequestBody::release_tail().
-  void release_tail() noexcept;
 
  private:
   struct Ended {};  // nobody to answer

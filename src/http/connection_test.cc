@@ -739,22 +739,6 @@ TEST_F(ConnectionTest, DrainCancelsConnectionsThatNeverRan) {
   drain(seconds(0));
   EXPECT_TRUE(drained_);
   EXPECT_EQ(server_->connections(), 0U);
-  server_->relieve_pressure();
-  world_.run();
-}
-
-TEST_F(ConnectionTest, PressureTakesTheReserveOfSlowRequests) {
-  auto client = connect();
-  client->send(put(1'000'000) + "x");
-  client->send(std::string(2'000, 'y'));
-  world_.advance(seconds(1));
-  EXPECT_EQ(pool_.usage().taken, 64_KiB);
-  server_->relieve_pressure();
-  world_.run();
-  EXPECT_EQ(pool_.usage().taken, ByteCount());
-  client->send("z");
-  world_.advance(seconds(1));
-  EXPECT_EQ(handler_.bodies[0].size(), 2'002U);
 }
 
 }  // namespace

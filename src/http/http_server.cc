@@ -92,15 +92,6 @@ Task<void> HttpServer::drain(Deadline deadline) {
   co_await timer.join();
 }
 
-void HttpServer::relieve_pressure() noexcept {
-  if (live_->relieving.exchange(true)) return;
-  auto relieve = [live = live_] {
-    live->relieving.store(false);
-    for (Connection* connection : live->connections) connection->release_tail();
-  };
-  boost::asio::post(services_.executor, std::move(relieve));
-}
-
 Task<void> HttpServer::run(std::unique_ptr<Listed> listed) {
   co_await listed->get()->serve();
 }

@@ -1,7 +1,7 @@
 // HttpServer: the connections of one listener on one thread. Streams are handed to it; it serves,
 // counts and, at the end, drains them. No sockets here.
 //
-// Executor: the one given, for every call but relieve_pressure().
+// Executor: the one given, for every call.
 // Lifetime: drain() has ended before the server is destroyed.
 #pragma once
 
@@ -39,17 +39,12 @@ class HttpServer {
   // Ends with no connection left.
   Task<void> drain(Deadline deadline);
 
-  // Memory is short: running requests give up block space that they hold in reserve. From any
-  // thread; cheap to call often.
-  void relieve_pressure() noexcept;
-
   std::size_t connections() const noexcept { return live_->connections.size(); }
 
  private:
   // Outlives the server in posted handlers.
   struct Live {
     std::list<Connection*> connections;  // on the executor
-    std::atomic<bool> relieving{false};
     std::shared_ptr<std::atomic<std::size_t>> open;  // of all servers that count together
   };
   class Listed;

@@ -56,10 +56,12 @@ RequestBody::RequestBody(Services services, const wire::RequestHead& head, std::
       continue_due_(head.expects_continue && early_.empty()),
       left_(head.content_length.value()),
       batch_(kBatchMin) {
+  interrupt_->body = this;
   if (!chunked_ && left_ == 0) finish();
 }
 
 RequestBody::~RequestBody() {
+  interrupt_->body = nullptr;
   if (unreported_ > ByteCount()) services_.metrics->received(unreported_);
 }
 
@@ -92,6 +94,13 @@ void RequestBody::interrupt() noexcept {
     if (shared->reading != nullptr) shared->reading->cancel_read();
   };
   boost::asio::post(services_.executor, std::move(cancel));
+}
+
+void RequestBody::let_go() noexcept {
+  auto let_go = [shared = interrupt_] {
+    if (shared->body != nullptr) shared->body->tail_ = BlockRef();
+  };
+  boost::asio::post(services_.executor, std::move(let_go));
 }
 
 std::optional<ByteCount> RequestBody::rest() const noexcept {

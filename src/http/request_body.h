@@ -4,7 +4,7 @@
 // stays where the system call put it).
 //
 // Memory: nothing is held while the client is silent except the unfilled rest of the last block,
-// which release_tail() gives up.
+// which let_go() gives up.
 //
 // Executor: the connection's; interrupt() may come from any thread. Cancellation: as Stream's.
 // Source: limits digest sections 1, 3 and 11; ecosystem digest 3.3 no. 3.
@@ -80,7 +80,7 @@ class RequestBody final : public engine::BodySource {
 
   // Gives back the unfilled rest of the last block, for times when memory is short: a slow client
   // would hold it until its next byte.
-  void release_tail() noexcept { tail_ = BlockRef(); }
+  void let_go() noexcept override;
 
  private:
   // A part of a block, to be filled or filled.
@@ -94,6 +94,7 @@ class RequestBody final : public engine::BodySource {
     std::atomic<bool> asked{false};
     Signal room;                // wakes the wait for blocks
     Stream* reading = nullptr;  // on the executor only: set while the stream is waited for
+    RequestBody* body = nullptr;  // on the executor only: while it lives
   };
   // While it lives, interrupt() cancels what the stream is waiting for.
   class Interruptible;

@@ -210,7 +210,8 @@ TEST_F(RequestBodyTest, BatchesShrinkAndUnusedBlocksGoBack) {
   EXPECT_LE(client_.wire->capacities.back(), 64U << 10);
   // Only the block with the unfilled rest is still held.
   EXPECT_LE(taken(), 64_KiB);
-  body_->release_tail();
+  body_->let_go();
+  world_.run();
   EXPECT_EQ(taken(), ByteCount());
 }
 
@@ -236,7 +237,8 @@ TEST_F(RequestBodyTest, NothingIsHeldWhileTheClientIsSilent) {
   client_.send("x");
   world_.advance(seconds(1));
   EXPECT_EQ(taken(), 64_KiB);
-  body_->release_tail();
+  body_->let_go();
+  world_.run();
   EXPECT_EQ(taken(), ByteCount());
   client_.send("y");
   world_.advance(seconds(1));

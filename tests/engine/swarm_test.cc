@@ -73,6 +73,7 @@ class SteppedBody final : public BodySource {
     interrupted_ = true;
     moved_.notify_all();
   }
+  void let_go() noexcept override {}
 
  private:
   const std::string bytes_;

@@ -160,6 +160,7 @@ class FakeBody final : public BodySource {
     interrupted_ = true;
     moved_.notify_all();
   }
+  void let_go() noexcept override {}
   std::size_t taken() const { return at_; }
 
   int reads = 0;
