@@ -493,20 +493,25 @@ void UploadService::Impl::relieve_pressure() noexcept {
 // Goes on for as long as memory is short: what could not be parked a moment ago may be parkable now,
 // and nobody asks twice for the same wait.
 Task<void> UploadService::Impl::relieve() {
+  // To look at each upload costs about a microsecond: at most some percent of the time.
   constexpr Duration kPauseFirst = std::chrono::milliseconds(20);
+  constexpr Duration kPausePerUpload = std::chrono::microseconds(20);
   constexpr Duration kPauseMax = std::chrono::seconds(1);
   constexpr int kPatience = 10;  // rounds, some of them long
-  Duration pause = kPauseFirst;
+  Duration pause{};
   int in_vain = 0;
   while (true) {
-    if (relief_asked_.exchange(false)) pause = kPauseFirst;
+    const Duration shortest =
+        kPauseFirst + kPausePerUpload * static_cast<Duration::rep>(registry_->size());
+    if (relief_asked_.exchange(false)) pause = Duration::zero();
+    pause = std::max(pause, shortest);
     const bool helped = relieve_once(in_vain >= kPatience);
     const bool awaited = services_.pool->usage().waiting > 0;
     in_vain = helped || !awaited ? 0 : in_vain + 1;
     // Give what was started a moment before the next choice is made.
     const Instant soon = services_.clock->now() + pause;
     co_await services_.clock->sleep_until(soon);
-    pause = std::min(pause * 2, kPauseMax);
+    pause = std::max(std::min(pause * 2, kPauseMax), shortest);
     const bool short_of_it = services_.pool->crowded() || services_.pool->usage().waiting > 0;
     if (relief_asked_ || short_of_it) continue;
     registry_->count_reclaimable(-std::exchange(reclaimable_, 0));

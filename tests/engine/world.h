@@ -259,6 +259,7 @@ class World {
     const Instant end = out->clock.now() + time;
     settle_events();
     while (out->clock.next() <= end && out->clock.advance()) settle_events();
+    out->clock.pass(end - out->clock.now());
   }
   void settle_events() {
     out->context.restart();
