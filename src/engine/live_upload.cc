@@ -699,6 +699,7 @@ LiveUpload::Reclaimable LiveUpload::reclaimable() const noexcept {
   if (poisoned_ || row_.state != UploadState::kOpen || completing_driven_) return all;
   const Instant now = services_->clock->now();
   for (const auto& [number, slot] : slots_) {
+    if (slot.parking) ++all.parking;
     // Parked for another reason, it would stay in memory afterwards.
     const bool kept = slot.parking && !slot.evict_when_parked;
     const bool leaving = !kept && (slot.busy() || (slot.assembly.full() && !is_small()));

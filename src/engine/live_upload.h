@@ -137,6 +137,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   struct Reclaimable {
     ByteCount bytes;  // of whole blocks
     double byte_seconds = 0;
+    std::uint32_t parking = 0;  // segments on their way into the store
   };
   Reclaimable reclaimable() const noexcept;
   // Its writers' bodies give up what they hold in reserve.

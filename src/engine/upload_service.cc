@@ -75,6 +75,10 @@ core::Outcome ended_result(const UploadRow& row) {
   return refuse(ProblemType::kUploadGone, "the upload was " + row.reason);
 }
 
+// Segments of one thread's uploads that are parked at once to set memory free. Each needs a connection
+// to the store while it lasts.
+constexpr std::uint32_t kParksMax = 128;
+
 // After the drain's deadline: time to park the tails of requests that had to be ended.
 constexpr Duration kParkTime = std::chrono::seconds(10);
 
@@ -535,9 +539,11 @@ bool UploadService::Impl::relieve_once(bool at_any_rate) {
       registry_->peek([&](const LiveUpload& live) { return live.executor() == here; });
   std::vector<Candidate> candidates;
   std::int64_t own = 0;
+  std::uint32_t parking = 0;
   for (const std::shared_ptr<LiveUpload>& live : ours) {
     if (at_any_rate) live->let_go_of_reserves();
     const LiveUpload::Reclaimable memory = live->reclaimable();
+    parking += memory.parking;
     if (memory.bytes == ByteCount()) continue;
     candidates.push_back(Candidate{live.get(), memory});
     own += static_cast<std::int64_t>(memory.bytes.value());
@@ -555,11 +561,12 @@ bool UploadService::Impl::relieve_once(bool at_any_rate) {
   });
   ByteCount leaving;
   for (const Candidate& candidate : candidates) {
-    if (leaving >= enough) break;
+    if (leaving >= enough || parking >= kParksMax) break;
+    ++parking;
     candidate.upload->give_memory_back(enough - leaving);
     leaving += candidate.memory.bytes;
   }
-  return true;
+  return leaving > ByteCount();
 }
 
 Task<void> UploadService::Impl::drain(Deadline deadline) {
