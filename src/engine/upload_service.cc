@@ -75,6 +75,16 @@ core::Outcome ended_result(const UploadRow& row) {
   return refuse(ProblemType::kUploadGone, "the upload was " + row.reason);
 }
 
+// A range that comes after the end of its parallel upload must not begin another one: some connection
+// repeats what it has sent. What comes much later is a new version that happens to have the same size;
+// to answer that with the old result would be a false success.
+constexpr std::chrono::minutes kLateMax{15};
+
+bool is_just_over(const UploadRow& row, WallTime now) {
+  const WallTime end = row.result ? row.result->completed_at : row.touched_at;
+  return row.parallel && now - end < kLateMax;
+}
+
 // Segments of one thread's uploads that are parked at once to set memory free. Each needs a connection
 // to the store while it lasts.
 constexpr std::uint32_t kParksMax = 128;
@@ -225,9 +235,8 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       if (!outcome) continue;
       co_return std::move(*outcome);
     }
-    // A range that comes after the end of its parallel upload must not begin another one.
-    const bool late =
-        verb.parallel && verb.begin && row && row->parallel && row->total == verb.total;
+    const bool late = row && verb.parallel && verb.begin && row->total == verb.total &&
+                      is_just_over(*row, services_.clock->wall_now());
     if (late || (!from_start && !verb.parallel)) {
       if (!row) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
       co_return ended_result(*row);

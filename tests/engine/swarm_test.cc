@@ -356,6 +356,23 @@ TEST(Swarm, LateRangesBeginNothing) {
   EXPECT_EQ(out.state.snapshot().size(), 2U);
 }
 
+// The same size a quarter of an hour later is a new version, not a repetition: it must not be told
+// that it is stored.
+TEST(Swarm, ANewVersionOfTheSameSizeIsNotTakenForARepetition) {
+  Outside out;
+  World world(&out);
+  {
+    Swarm old(&out, text(20));
+    old.send(world, 10, 20);
+    ASSERT_TRUE(std::holds_alternative<Complete>(old.send(world, 0, 10)));
+  }
+  world.pass(std::chrono::minutes(16));
+  Swarm fresh(&out, std::string(20, 'n'));
+  EXPECT_EQ(ranges_of(fresh.send(world, 10, 20)), (Ranges{range(10, 20)}));
+  ASSERT_TRUE(std::holds_alternative<Complete>(fresh.send(world, 0, 10)));
+  EXPECT_EQ(out.store.find_object("x")->bytes, std::string(20, 'n'));
+}
+
 TEST(Swarm, WithoutTheModeAGapStoresNothing) {  // ruling 2
   Outside out;
   World world(&out);
