@@ -357,31 +357,40 @@ void LiveUpload::heed(const core::RangeSet& recorded) {
   changed_.notify_all();
 }
 
-Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeSet recorded) {
+// Why nobody can become a writer right now.
+std::optional<Step> LiveUpload::not_admitted() const {
   Step step;
-  heed(recorded);
-  co_await completion_awaited();
   if (auto over = settled_outcome(true)) {
     step.outcome = std::move(*over);
-    co_return step;
-  }
-  if (poisoned_) {
+  } else if (poisoned_) {
     step.kind = Step::Kind::kStale;
     step.outcome = refused(fenced_ ? ProblemType::kTakenOver : ProblemType::kStoreUnavailable,
                            "the upload's state has to be read again", true);
-    co_return step;
-  }
-  if (draining_) {
+  } else if (completing_driven_) {
+    step.outcome = refused(ProblemType::kCompleting, "the object is being assembled", true);
+  } else if (draining_) {
     step.outcome = refused(ProblemType::kDraining, "the server is stopping", true);
-    co_return step;
+  } else {
+    return std::nullopt;
   }
+  return step;
+}
+
+Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeSet recorded) {
+  heed(recorded);
+  co_await completion_awaited();
+  if (auto closed = not_admitted()) co_return std::move(*closed);
+  Step step;
   store_error_.reset();
+  pump_ships();  // who waits for them is not told of the error any more
   const ByteOffset begin = append.begin.value_or(ByteOffset());
   if (!row_.parallel && begin > durable_end() && begin <= received_end()) {
     // The client knows of bytes that are only in memory yet: make the offset true first.
+    const WriterId newest = last_writer_;
     const Result<Ok> settled = co_await settle();
-    if (auto over = settled_outcome(true)) {
-      step.outcome = std::move(*over);
+    if (auto closed = not_admitted()) co_return std::move(*closed);
+    if (last_writer_ != newest) {
+      step.outcome = refused(ProblemType::kTakenOver, "a newer request took over", true);
       co_return step;
     }
     if (!settled && begin > durable_end()) {
@@ -464,7 +473,8 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
   Step step;
   step.writer = id;
   Writer* const giver = find_writer(id);
-  if (giver != nullptr && !poisoned_ && row_.state == UploadState::kOpen) {
+  const bool taken = giver != nullptr && !poisoned_ && row_.state == UploadState::kOpen;
+  if (taken) {
     last_byte_at_ = services_->clock->now();
     if (auto refusal = accept(*giver, std::move(bytes))) {
       end_writer(id);
@@ -486,7 +496,8 @@ Task<Step> LiveUpload::offer(WriterId id, Bytes bytes) {
       const Deadline patience(services_->clock->now() + options_->complete_wait);
       const bool settled = co_await wait_settled(patience);
       auto over = settled_outcome(true);
-      if (!over && settled) continue;  // it is open again
+      // It is open again. Who has offered bytes meanwhile has lost its place.
+      if (!over && settled && taken) continue;
       end_writer(id);
       step.outcome =
           over ? std::move(*over)
@@ -606,7 +617,7 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
     case BodyEnd::kInterrupted: {
       const Result<Ok> settled = co_await settle_range(own, Deadline::never());
       static_cast<void>(settled);
-      if (store_error_ && !draining_) co_return store_refusal();
+      if (!draining_) co_return store_refusal();  // although a query may have cleared the error
       co_return refused(ProblemType::kDraining, "the server is stopping", true);
     }
     case BodyEnd::kClean:

@@ -177,6 +177,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Task<core::Outcome> progress(std::optional<ByteCount> total);
   core::Outcome refused(core::ProblemType type, std::string detail, bool body_unread) const;
   std::optional<core::Outcome> settled_outcome(bool body_unread) const;
+  std::optional<Step> not_admitted() const;
   std::optional<core::Outcome> apply_total(ByteCount total);
   std::optional<core::Outcome> ensure_plan(const core::Append& append);
   void fence_writers();

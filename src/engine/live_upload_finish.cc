@@ -46,7 +46,9 @@ Task<core::Outcome> LiveUpload::complete_and_answer() {
     if (!busy() || completing_driven_ || poisoned_) break;
     co_await changed_.wait(seen);
   }
-  const bool all_here = is_small() || durable_end() == end_of(*row_.total);
+  // A newer writer may have dropped what was not recorded.
+  const ByteOffset here = is_small() ? received_end() : durable_end();
+  const bool all_here = here == end_of(*row_.total);
   if (row_.state == UploadState::kOpen && !completing_driven_ && !poisoned_ && !all_here) {
     co_return refused(ProblemType::kTakenOver, "a newer request took over", false);
   }

@@ -223,6 +223,45 @@ TEST(Engine, AnOvertakenRequestNeverSaysTheWholeLength) {
   expect_object(out, "x", all);
 }
 
+// Goal: a request that takes over while an older one is about to complete loses no byte of its body.
+// Method: the older one's tail is being parked (slowly) when its last bytes come, so that completion
+// waits; the newer one drops them, and its own bytes come while the store is asked for the object.
+TEST(Engine, ATakeOverDuringCompletionKeepsItsPlace) {
+  Outside out;
+  const std::string all = text(8);
+  out.store.before_call([&](std::string call) -> Task<void> {
+    if (call != "put_object" && call != "stat") co_return;
+    co_await out.clock.sleep_until(out.clock.now() + std::chrono::seconds(3));
+  });
+  World world(&out);
+  std::optional<core::Outcome> old_outcome;
+  std::optional<core::Outcome> new_outcome;
+  FakeBody first(all);
+  first.hold_at(3);
+  boost::asio::co_spawn(out.context, world.start_range("x", 0, 8, 8, &first),
+                        [&](const std::exception_ptr&, core::Outcome o) { old_outcome = std::move(o); });
+  world.settle_events();
+  world.pass(std::chrono::milliseconds(1500));
+  std::optional<core::Outcome> asked;  // parks what the silent writer has brought
+  core::Query query;
+  boost::asio::co_spawn(
+      out.context, world.service->execute(World::command("x", query), core::Grant(), nullptr),
+      [&](const std::exception_ptr&, core::Outcome o) { asked = std::move(o); });
+  world.pass(std::chrono::milliseconds(100));
+  first.go();
+  world.pass(std::chrono::milliseconds(100));
+  FakeBody second(all);
+  second.hold_at(0);
+  boost::asio::co_spawn(out.context, world.start_range("x", 0, 8, 8, &second),
+                        [&](const std::exception_ptr&, core::Outcome o) { new_outcome = std::move(o); });
+  world.pass(std::chrono::milliseconds(4000));
+  second.go();
+  world.pass(std::chrono::seconds(60));
+  ASSERT_TRUE(old_outcome && new_outcome && asked);
+  EXPECT_TRUE(std::holds_alternative<Complete>(*new_outcome)) << new_outcome->index();
+  expect_object(out, "x", all);
+}
+
 // Ruling 4: with a writer that speaks, a query answers the recorded offset and disturbs nothing;
 // with a silent one the tail is parked first.
 TEST(Engine, QueriesDoNotDisturbAWriter) {

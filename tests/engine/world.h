@@ -131,7 +131,12 @@ class FakeBody final : public BodySource {
   static FakeBody stalled(std::string bytes) { return FakeBody(std::move(bytes), Errc::kTimedOut, false); }
 
   // Holds the end of the body back until go() or interrupt().
-  void hold() { held_ = true; }
+  void hold() { hold_at(bytes_.size()); }
+  // The same for everything behind the first `n` bytes.
+  void hold_at(std::size_t n) {
+    held_ = true;
+    held_at_ = n;
+  }
   void go() {
     held_ = false;
     moved_.notify_all();
@@ -141,18 +146,19 @@ class FakeBody final : public BodySource {
   Task<Result<Bytes>> read(ByteCount max) override {
     ++reads;
     if (interrupted_) co_return fail(Errc::kCancelled, "interrupted");
-    const std::size_t n = std::min({static_cast<std::size_t>(max.value()), batch_, bytes_.size() - at_});
-    if (n > 0) {
-      Bytes piece = Bytes::copy_of(std::string_view(bytes_).substr(at_, n));
-      at_ += n;
-      co_return piece;
-    }
-    while (held_ && !interrupted_) {
+    while (held_ && at_ >= held_at_ && !interrupted_) {
       const Signal::Seen seen = moved_.seen();
       if (!held_ || interrupted_) break;
       co_await moved_.wait(seen);
     }
     if (interrupted_) co_return fail(Errc::kCancelled, "interrupted");
+    const std::size_t here = held_ ? held_at_ : bytes_.size();
+    const std::size_t n = std::min({static_cast<std::size_t>(max.value()), batch_, here - at_});
+    if (n > 0) {
+      Bytes piece = Bytes::copy_of(std::string_view(bytes_).substr(at_, n));
+      at_ += n;
+      co_return piece;
+    }
     if (!clean_) co_return fail(end_error_, "the line broke");
     co_return Bytes();
   }
@@ -172,6 +178,7 @@ class FakeBody final : public BodySource {
   Errc end_error_;
   bool clean_;
   bool held_ = false;
+  std::size_t held_at_ = 0;
   bool interrupted_ = false;
   Signal moved_;
 };
