@@ -374,10 +374,18 @@ Task<Result<Ok>> LiveUpload::replaced() {
     co_await changed_.wait(seen);
   }
   if (row_.state == UploadState::kOpen) {
-    row_.state = UploadState::kAborting;
-    row_.reason = "replaced";
+    // Another process may have ended it before the newer attempt came.
+    const Result<UploadRow> recorded = co_await services_->state->load(id_);
+    const bool aborting = recorded && recorded->state == UploadState::kAborting;
+    if (aborting && row_.state == UploadState::kOpen) {
+      row_.state = UploadState::kAborting;
+      row_.reason = recorded->reason;
+      ready_.clear();
+    } else if (row_.state == UploadState::kOpen) {
+      poisoned_ = true;
+      fenced_ = true;
+    }
     fence_writers();
-    ready_.clear();
     changed_.notify_all();
   }
   drive();

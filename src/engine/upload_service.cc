@@ -388,6 +388,10 @@ Task<void> UploadService::Impl::abort_replaced(UploadId id) {
     Task<Result<Ok>> replacing = live->replaced();
     const Result<Ok> done = co_await run_on(live->executor(), std::move(replacing));
     static_cast<void>(done);
+    // Whoever failed to load it meanwhile left it to us.
+    const std::shared_ptr<LiveUpload> upload = live.get();
+    live = Use();
+    if (!upload->idling()) registry_->remove_if_unused(*upload);
     co_return;
   }
   const Result<Use> use = co_await wake(id);  // loading drives the abort
