@@ -28,7 +28,7 @@ struct HttpOptions {
   // Connections at once; more are refused with 503. Key: http.connections_max.
   std::size_t connections_max = 10'000;
   // Bytes of one receive call. Key: http.receive_batch.
-  std::size_t receive_batch = 1U << 20;
+  std::size_t receive_batch = 4U << 20;
 
   // Origins that browsers may upload from; "*" allows all. Empty: no CORS. Key: cors.origins.
   std::vector<std::string> cors_origins;

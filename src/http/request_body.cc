@@ -209,7 +209,7 @@ Task<Result<Ok>> RequestBody::wait_readable(std::size_t want) {
   const Deadline deadline(now + services_.options->body_timeout);
   std::uint64_t sure = left_;
   if (chunked_) sure = std::max<std::uint64_t>(decoder_.certain(), 1);
-  const std::size_t mark = std::min({kLowWater, want, clamp_to_size(sure)});
+  const std::size_t mark = std::min({std::max(kLowWater, batch_ / 4), want, clamp_to_size(sure)});
 
   const Interruptible interruptible(interrupt_.get(), services_.stream);
   if (interrupt_->asked.load()) co_return fail(Errc::kCancelled, "interrupted");

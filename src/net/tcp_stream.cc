@@ -33,7 +33,10 @@ Task<Result<std::size_t>> read_from(SocketPtr socket, std::vector<MutableBuffer>
     if (socket->io->fd() < 0) co_return fail(wake_error(Wake::kClosed));
     const Moved moved = receive(socket->io->fd(), into);
     if (moved.error != 0) co_return fail(connection_error(moved.error));
-    if (!moved.would_block) co_return moved.bytes;
+    if (!moved.would_block) {
+      socket->received(moved.bytes);
+      co_return moved.bytes;
+    }
     socket->low_water(1);
     const Wake wake = co_await socket->io->wait_readable(deadline);
     if (wake != Wake::kReady) co_return fail(wake_error(wake));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "net/descriptor.h"
+#include "net/wide_queue.h"
 #include "ports/stream.h"
 
 namespace sluice::net {
@@ -20,10 +21,13 @@ struct TcpSocket {
 
   // Sets the mark if it is not set already.
   void low_water(std::size_t bytes) noexcept;
+  // So much came in one call.
+  void received(std::size_t bytes) noexcept { wide_queue.received(io->fd(), bytes); }
 
   const std::shared_ptr<Descriptor> io;
   const std::string peer;
   std::size_t low_water_set = 1;
+  WideQueue wide_queue;
 };
 
 class TcpStream final : public Stream {
