@@ -1,0 +1,78 @@
+"""A line or a gateway that breaks after 100 MiB: what is lost, and how long nobody knows."""
+
+import hashlib
+import time
+
+from programs import Broken
+from resuming import ResumingClient
+from workloads.base import MIB, NGINX_1M, SLUICE, TUS, Column, Workload, stage
+
+SENT = 100 * MIB
+SIZE = 144 * MIB
+
+
+class Break(Workload):
+    columns = (Column("lost, sent again MiB", "lost", 1, 1 / MIB, True),
+               Column("offset known ms", "known_ms", 1, spread=True),
+               Column("resuming request accepted ms", "accepted_ms", 1, spread=True),
+               Column("questions", "tries", 0))
+    sink_arguments = ()
+    ending = ('The client sends "Expect: 100-continue" and takes 100 for acceptance. nginx remembers nothing: "known" is '
+              "when it can be reached. Then the rest follows; the SHA-256 of the object is compared.")
+
+    def run(self, bench, variant):
+        content = (bench.pattern * (SIZE // len(bench.pattern) + 1))[:SIZE]
+        with stage(bench, variant, *self.sink_arguments) as (sink, gateway):
+            client = ResumingClient(gateway, "kept-broken", content)
+            client.begin(SENT)
+            started = self.cut(gateway, client)
+            offset = client.ask()
+            known = time.monotonic()
+            client.resume(offset)
+            accepted = time.monotonic()
+            client.finish(offset)
+            if sink.sha256("kept-broken") != hashlib.sha256(content).hexdigest():
+                raise Broken("the store has other bytes")
+        return {"lost": SENT - offset, "known_ms": (known - started) * 1000, "tries": client.tries,
+                "accepted_ms": (accepted - started) * 1000}
+
+    def cut(self, gateway, client):
+        """Returns when the time begins."""
+        raise NotImplementedError
+
+
+class Kill(Break):
+    name = "kill"
+    title = "`kill -9` of the gateway after 100 MiB"
+    note = "Times are from the start of the new process. " + Break.ending
+    variants = (NGINX_1M, TUS, SLUICE)
+
+    def cut(self, gateway, client):
+        gateway.kill()
+        client.reset()
+        started = time.monotonic()
+        gateway.start(wait=False)
+        return started
+
+
+class Reset(Break):
+    name = "reset"
+    title = "Reset by the client after 100 MiB"
+    note = "Times are from the reset. " + Break.ending
+    variants = (NGINX_1M, TUS, SLUICE)
+
+    def cut(self, gateway, client):
+        client.reset()
+        return time.monotonic()
+
+
+class ResetSlow(Reset):
+    name = "reset-slow"
+    title = "The same before a store of 2 MiB/s per connection"
+    note = "A part of 8 MiB takes this store 4 s."
+    rounds = 2
+    sink_arguments = ("--rate", str(2 * MIB))
+    variants = (TUS, SLUICE)
+
+
+BREAKS = (Kill(), Reset(), ResetSlow())
