@@ -102,7 +102,7 @@ def table(workload, results, failures, markdown):
         if name == "direct":  # there is no gateway whose time or memory it could be
             cells = [c if column.title in RATES else "–" for c, column in zip(cells, workload.columns)]
         if name in failures:
-            label += f" – {failures[name]}"
+            label += f" – failed{' in some rounds' if runs else ''}: {failures[name]}"
         rows.append([label] + cells)
     if markdown:
         lines = ["| " + " | ".join(row) + " |" for row in rows]
@@ -140,8 +140,8 @@ def store_room(results):
 def document(report, bench):
     """report: see run.Report."""
     where, what = machine(), versions(bench.sluice)
-    pinning = ("The gateway has one thread and one processor of its own; client and sink share the "
-               "other." if bench.gateway_cpus else
+    pinning = ("The gateway has one thread and one processor of its own, client and sink share the "
+               "other; where breaks and slow stores are measured, nothing is pinned." if bench.gateway_cpus else
                f"Nothing is pinned; every gateway has {bench.threads} threads.")
     counter = ("" if report.disk_counter else
                "\n**The kernel does not count writes to the file system used here; \"to disk\" says nothing.**\n")
@@ -156,7 +156,7 @@ What a gateway costs: the same bytes from the same clients to the same store, th
 
 | | |
 |---|---|
-| commit | {report.commit} |
+| commit | {"; ".join(report.commits)} |
 | processor | {where["cpu"]} |
 | memory | {where["memory"]} |
 | system | {where["system"]} |
@@ -165,7 +165,7 @@ What a gateway costs: the same bytes from the same clients to the same store, th
 | tus | {what["tus"]} |
 | sluice | {what["sluice"]} |
 | sluice's settings | {", ".join(f"`{s}`" for s in bench.settings) or "defaults"} |
-| load average | {report.load[0]:.1f} at the beginning, {report.load[-1]:.1f} at the end |
+| load average | {min(report.load):.1f} to {max(report.load):.1f} |
 
 ## Targets
 

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import procstat
 import programs
@@ -52,7 +52,7 @@ class Bench:
 
 @dataclass
 class Report:
-    commit: str
+    commits: list
     disk_counter: bool
     load: list                                      # averages of the machine, at the beginning and the end
     workloads: list = field(default_factory=list)   # those that have results
@@ -70,12 +70,14 @@ def measure(bench, workload, variants, rounds, into):
     results = into.results[workload.name] = {v.name: [] for v in variants}
     failures = into.failures[workload.name] = {}
     into.workloads.append(workload)
+    if not workload.pinned:
+        bench = replace(bench, gateway_cpus=set(), other_cpus=set())
     for serial in range(rounds):
         for variant in variants:
             try:
                 values = workload.run(bench, variant)
             except (programs.Broken, OSError, subprocess.SubprocessError) as error:
-                failures[variant.name] = f"{len(results[variant.name])} of {rounds} rounds"
+                failures[variant.name] = " ".join(str(error).replace("|", "/").split())[:120]
                 say(f"  {workload.name} {serial + 1} {variant.name}: FAILED: {error}")
                 continue
             results[variant.name].append(values)
@@ -117,6 +119,8 @@ def parse(argv):
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="a setting of sluice that is not its default; may be repeated")
     parser.add_argument("--json", help="also write the values of all runs into this file")
+    parser.add_argument("--join", help="complete the report with the values in this file, of an earlier run "
+                        "with other workloads; the report names the commits of both")
     parser.add_argument("--output", help="write the report there; '-': print only (default: docs/benchmarks.md, "
                         "if everything is measured in full)")
     options = parser.parse_args(argv)
@@ -176,7 +180,7 @@ def main(argv):
             if not os.access(path, os.X_OK):
                 say(f"{path} is missing: build with -DSLUICE_BENCH=ON")
                 return 2
-        found = Report(commit=report.commit(), disk_counter=procstat.disk_counter_works(directory),
+        found = Report(commits=[report.commit()], disk_counter=procstat.disk_counter_works(directory),
                        load=[os.getloadavg()[0]])
         try:
             for name in options.only:
@@ -188,9 +192,22 @@ def main(argv):
         except KeyboardInterrupt:
             say("interrupted; what was measured so far:")
         found.load.append(os.getloadavg()[0])
+        if options.join:
+            join(found, json.loads(pathlib.Path(options.join).read_text(encoding="utf-8")))
         finish(found, bench, options)
     broken = [w for w, rows in found.failures.items() if "sluice" in rows]
     return 1 if broken else 0
+
+
+def join(found, earlier):
+    found.commits = sorted({*found.commits, *earlier["commits"]})
+    found.load += earlier["load"]
+    found.skipped.update(earlier["skipped"])
+    for name, rows in earlier["results"].items():
+        if name not in found.results:
+            found.results[name] = rows
+            found.failures[name] = earlier["failures"][name]
+    found.workloads = [w for w in WORKLOADS.values() if w.name in found.results]
 
 
 def finish(found, bench, options):
@@ -200,8 +217,8 @@ def finish(found, bench, options):
     print(f"\n{report.aligned(report.target_rows(found.results))}")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(
-            {"commit": found.commit, "load": found.load, "results": found.results,
-             "failures": found.failures}, indent=1), encoding="utf-8")
+            {"commits": found.commits, "load": found.load, "results": found.results,
+             "failures": found.failures, "skipped": found.skipped}, indent=1), encoding="utf-8")
     if options.output != "-":
         pathlib.Path(options.output).write_text(report.document(found, bench), encoding="utf-8")
 

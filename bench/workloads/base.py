@@ -41,6 +41,7 @@ class Workload:
     title = "?"
     note = ""       # for the report: what happens, what the columns mean
     rounds = 3
+    pinned = True   # the gateway has a processor of its own; False where time is measured, not its CPU time
     columns = ()
     variants = ()
 

@@ -16,6 +16,7 @@ class Break(Workload):
                Column("offset known ms", "known_ms", 1, spread=True),
                Column("resuming request accepted ms", "accepted_ms", 1, spread=True),
                Column("questions", "tries", 0))
+    pinned = False
     sink_arguments = ()
     ending = ('The client sends "Expect: 100-continue" and takes 100 for acceptance. nginx remembers nothing: "known" is '
               "when it can be reached. Then the rest follows; the SHA-256 of the object is compared.")

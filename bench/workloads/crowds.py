@@ -62,4 +62,4 @@ class Crowd(Workload):
 
 CROWDS = (Crowd("slow200", 200, 50 * 1024, 60, 1448, 2),
           Crowd("slow2000", 2000, 50 * 1024, 60, 4 * 1448, 1),
-          Crowd("trickle", 4000, 8 * 1024, 40, 1448, 1))
+          Crowd("trickle", 4000, 4 * 1024, 40, 1448, 1))

@@ -15,6 +15,7 @@ class Held(Workload):
     note = ('"held": growth of the resident memory for each upload, at its most. "in blocks": what sluice says it holds '
             "(`sluice_buffer_bytes`).")
     rounds = 1
+    pinned = False
     columns = (Column("held MiB each", "held", 1, 1 / MIB), Column("in blocks MiB each", "blocks", 1, 1 / MIB),
                DISK, Column("MiB/s in all", "mib_per_s"))
     variants = EVERYBODY
@@ -46,6 +47,7 @@ class FarStore(Workload):
     note = ('One part in flight of 8 MiB can carry 29 MB/s. The first and the last parts and the completion are in the '
             "time.")
     rounds = 2
+    pinned = False
     columns = (Column("MB/s", "mb_per_s", 0, spread=True), PEAK, Column("store requests", "store_requests", 0))
     variants = (NGINX_1M, TUS,
                 Variant(Sluice, "sluice, 1 connection, 1 part in flight", ("parts_in_flight=1",)),
