@@ -190,7 +190,7 @@ http {{
   {self.extra}
   upstream sink {{ server 127.0.0.1:{sink_port}; keepalive 16; }}
   server {{
-    listen 127.0.0.1:{self.port};
+    listen 127.0.0.1:{self.port} backlog=4096;
     location / {{
       proxy_pass http://sink;
       proxy_http_version 1.1;
