@@ -9,6 +9,9 @@ from programs import Broken
 class Line:
     def __init__(self, port):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=120)
+        if self.sock.getsockname() == self.sock.getpeername():  # nobody listens, and we got that port
+            self.sock.close()
+            raise ConnectionRefusedError
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 

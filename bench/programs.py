@@ -32,20 +32,21 @@ def free_port():
 
 
 def wait_for_port(port, process, seconds=15):
+    """Until somebody else listens there: a socket that is given that very port connects to itself."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             raise Broken(f"{process.args[0]} ended with status {process.returncode}")
         with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
+            if s.connect_ex(("127.0.0.1", port)) == 0 and s.getsockname() != s.getpeername():
                 return
         time.sleep(0.02)
     raise Broken(f"{process.args[0]} does not listen")
 
 
-def stop(process, how=signal.SIGTERM):
+def stop(process):
     if process.poll() is None:
-        process.send_signal(how)
+        process.terminate()
         try:
             process.wait(15)
         except subprocess.TimeoutExpired:
@@ -54,6 +55,8 @@ def stop(process, how=signal.SIGTERM):
 
 def kill(process):
     """SIGKILL to the process and its workers, and wait until it is gone."""
+    if process.poll() is not None:
+        return  # its number may belong to somebody else by now
     for pid in procstat.family(process.pid):
         try:
             os.kill(pid, signal.SIGKILL)
@@ -151,10 +154,8 @@ class Gateway:
             f.write(text)
         return path
 
-    stop_signal = signal.SIGTERM
-
     def close(self):
-        stop(self.process, self.stop_signal)
+        kill(self.process)  # everything is measured; a kind end would wait for clients that are gone
         self.log.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -168,7 +169,6 @@ class Nginx(Gateway):
         return None if shutil.which("nginx") else "nginx is not installed"
 
     extra = ""
-    stop_signal = signal.SIGQUIT
 
     def command(self, sink_port):
         path = self.write("nginx.conf", f"""
@@ -216,7 +216,6 @@ class NginxToDisk(Nginx):
 
 class Haproxy(Gateway):
     name = "haproxy"
-    stop_signal = signal.SIGTERM
 
     def command(self, sink_port):
         path = self.write("haproxy.cfg", f"""

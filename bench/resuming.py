@@ -19,6 +19,7 @@ class ResumingClient:
         self.size = len(content)
         self.line = None
         self.tries = 0  # of asking and resuming, together
+        self.reached = None  # when a question first found somebody
 
     def begin(self, count):
         """Announces everything and sends `count` bytes of it."""
@@ -68,6 +69,7 @@ class ResumingClient:
     def ask_once(self):
         dialect = self.gateway.dialect
         line = Line(self.gateway.port)
+        self.reached = self.reached or time.monotonic()
         try:
             if dialect == "put":
                 return 0

@@ -9,6 +9,7 @@ from programs import ROOT, Gateway
 
 SOURCE = ROOT / "bench/tus"
 HOME = ROOT / "build/bench-tus"
+OLDEST_NODE = (20, 19)  # what @tus/server asks for; Debian 12's own is older
 
 
 @functools.cache
@@ -16,6 +17,10 @@ def install():
     """Why there is no tus server; None if there is one."""
     if not shutil.which("node") or not shutil.which("npm"):
         return "node or npm is not installed"
+    version = subprocess.run(["node", "-p", "process.versions.node"], stdout=subprocess.PIPE, text=True,
+                             check=False).stdout.strip()
+    if tuple(map(int, version.split(".")[:2] or [0])) < OLDEST_NODE:
+        return f"node {version} is too old: {OLDEST_NODE[0]}.{OLDEST_NODE[1]} is needed"
     HOME.mkdir(parents=True, exist_ok=True)
     lock = "package-lock.json"
     current = (HOME / lock).exists() and (HOME / lock).read_bytes() == (SOURCE / lock).read_bytes()

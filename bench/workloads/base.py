@@ -70,9 +70,11 @@ def stage(bench, variant, *sink_arguments):
         time.sleep(0.3)  # start-up work is over
         yield sink, gateway
     finally:
-        if gateway is not None:
-            gateway.close()
-        sink.close()
+        try:
+            if gateway is not None:
+                gateway.close()
+        finally:
+            sink.close()
 
 
 class Meter:

@@ -13,7 +13,7 @@ SIZE = 144 * MIB
 
 class Break(Workload):
     columns = (Column("lost, sent again MiB", "lost", 1, 1 / MIB, True),
-               Column("offset known ms", "known_ms", 1, spread=True),
+               Column("reachable ms", "reached_ms", 1), Column("offset known ms", "known_ms", 1, spread=True),
                Column("resuming request accepted ms", "accepted_ms", 1, spread=True),
                Column("questions", "tries", 0))
     pinned = False
@@ -35,6 +35,7 @@ class Break(Workload):
             if sink.sha256("kept-broken") != hashlib.sha256(content).hexdigest():
                 raise Broken("the store has other bytes")
         return {"lost": SENT - offset, "known_ms": (known - started) * 1000, "tries": client.tries,
+                "reached_ms": (client.reached - started) * 1000,
                 "accepted_ms": (accepted - started) * 1000}
 
     def cut(self, gateway, client):
@@ -69,7 +70,7 @@ class Reset(Break):
 
 class ResetSlow(Reset):
     name = "reset-slow"
-    title = "The same before a store of 2 MiB/s per connection"
+    title = "Reset by the client before a store of 2 MiB/s per connection"
     note = "A part of 8 MiB takes this store 4 s."
     rounds = 2
     sink_arguments = ("--rate", str(2 * MIB))

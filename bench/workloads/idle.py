@@ -39,7 +39,6 @@ class Idle(Workload):
             finally:
                 for line in lines:
                     line.reset()
-                gateway.kill()  # it need not put 2,000 tails aside
         values = {"head": head / self.count, "first": first / self.count}
         if variant.kind is Sluice:
             values["beside"] = max(values["head"], values["first"] - PAGE)
