@@ -5,7 +5,7 @@ import time
 
 from programs import Broken
 from resuming import ResumingClient
-from workloads.base import MIB, NGINX_1M, SLUICE, TUS, Column, Workload, stage
+from workloads.base import MIB, NGINX_1M, SLUICE, TUS, Column, Workload, check_stored, stage
 
 SENT = 100 * MIB
 SIZE = 144 * MIB
@@ -19,22 +19,33 @@ class Break(Workload):
     pinned = False
     sink_arguments = ()
     ending = ('The client sends "Expect: 100-continue" and takes 100 for acceptance. nginx remembers nothing: "known" is '
-              "when it can be reached. Then the rest follows; the SHA-256 of the object is compared.")
+              "when it can be reached. Then the rest follows. SHA-256 of the object is compared in a run of its own, after 28 MiB.")
+
+    def __init__(self):
+        self.verified = set()
 
     def run(self, bench, variant):
-        content = (bench.pattern * (SIZE // len(bench.pattern) + 1))[:SIZE]
+        # A store that keeps bytes is several times slower: they are compared by themselves, and once.
+        if variant.name not in self.verified:
+            self.once(bench, variant, "kept-broken", 28 * MIB, 44 * MIB)
+            self.verified.add(variant.name)
+        return self.once(bench, variant, "broken", SENT, SIZE)
+
+    def once(self, bench, variant, name, sent, size):
+        content = (bench.pattern * (size // len(bench.pattern) + 1))[:size]
         with stage(bench, variant, *self.sink_arguments) as (sink, gateway):
-            client = ResumingClient(gateway, "kept-broken", content)
-            client.begin(SENT)
+            client = ResumingClient(gateway, name, content)
+            client.begin(sent)
             started = self.cut(gateway, client)
             offset = client.ask()
             known = time.monotonic()
             client.resume(offset)
             accepted = time.monotonic()
             client.finish(offset)
-            if sink.sha256("kept-broken") != hashlib.sha256(content).hexdigest():
+            check_stored(sink, gateway, 1, size)
+            if name.startswith("kept-") and sink.sha256(name) != hashlib.sha256(content).hexdigest():
                 raise Broken("the store has other bytes")
-        return {"lost": SENT - offset, "known_ms": (known - started) * 1000, "tries": client.tries,
+        return {"lost": sent - offset, "tries": client.tries, "known_ms": (known - started) * 1000,
                 "reached_ms": (client.reached - started) * 1000,
                 "accepted_ms": (accepted - started) * 1000}
 
