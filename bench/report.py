@@ -5,6 +5,7 @@ import os
 import platform
 import statistics
 import subprocess
+import textwrap
 
 from programs import ROOT
 from targets import figure, verdicts
@@ -137,6 +138,10 @@ def store_room(results):
     return "; ".join(texts)
 
 
+def paragraph(text):
+    return textwrap.fill(" ".join(text.split()), 118, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
 def document(report, bench):
     """report: see run.Report."""
     where, what = machine(), versions(bench.sluice)
@@ -144,16 +149,17 @@ def document(report, bench):
                "other; where breaks and slow stores are measured, nothing is pinned." if bench.gateway_cpus else
                f"Nothing is pinned; every gateway has {bench.threads} threads.")
     counter = ("" if report.disk_counter else
-               "\n**The kernel does not count writes to the file system used here; \"to disk\" says nothing.**\n")
+               "**The kernel does not count writes to the file system used here; \"to disk\" says nothing.**")
     targets = target_rows(report.results)
     lines = ["| " + " | ".join(row) + " |" for row in targets]
     room = store_room(report.results)
+    runs = len(report.load) // 2
+    together = "in one run" if runs == 1 else f"in {runs} runs"
     text = f"""# Benchmarks
 
 <!-- Written by `bench/run.py`; do not edit. -->
 
-What a gateway costs: the same bytes from the same clients to the same store, through different programs, in one run.
-
+{paragraph(f"What a gateway costs: the same bytes from the same clients to the same store, through different programs, {together}.")}
 | | |
 |---|---|
 | commit | {"; ".join(report.commits)} |
@@ -175,24 +181,25 @@ What a gateway costs: the same bytes from the same clients to the same store, th
 
 ## How
 
-Client, gateway and store talk over loopback TCP. The clients send from memory; the store (`sluice_sink`) speaks S3 and
-drops the bytes inside the kernel, so that the gateway is what is measured{f" (without a gateway: {room} as fast as the fastest of them)" if room else ""}.
-{pinning} Every run has a freshly started gateway and a fresh store; the programs take turns, round by round. Figures are
-medians over the rounds, with the smallest and largest value in parentheses. CPU seconds are user and system time of the
-gateway's processes, workers included, from `/proc/PID/stat`; peak RSS is `VmHWM`; "to disk" is `write_bytes` of
-`/proc/PID/io`. A run in which the store did not hold exactly what was sent counts as failed.
-{counter}
-nginx and haproxy pass one PUT on and forget each byte at once: if the connection to the store breaks, the client begins
-again. The tus server keeps every part in a temporary file. Sluice sends parts of 8 MiB, keeps them in memory until the
-store has confirmed them, checksums every byte (CRC-64/NVME) and writes its state to SQLite before it acknowledges. On
-loopback the sender is charged for the receiver's work, and processors differ: compare within a table only. A load average
-well above three means that others used the machine: throughput suffers much, CPU seconds somewhat. "x nginx" is CPU per
-GiB relative to nginx with its default buffer, "x nginx-1m" relative to nginx with the buffer that makes it cheapest.
 """
+    text += paragraph(f"""Client, gateway and store talk over loopback TCP. The clients send from memory; the store
+        (`sluice_sink`) speaks S3 and drops the bytes inside the kernel, so that the gateway is what is measured.
+        {f"Without a gateway: {room} as fast as the fastest of them." if room else ""} {pinning} Every run has a
+        freshly started gateway and a fresh store; the programs take turns, round by round. Figures are medians over the
+        rounds, with the smallest and largest value in parentheses. CPU seconds are user and system time of the
+        gateway's processes, workers included, from `/proc/PID/stat`; peak RSS is `VmHWM`; "to disk" is `write_bytes`
+        of `/proc/PID/io`. A run in which the store did not hold exactly what was sent counts as failed. {counter}""")
+    text += "\n" + paragraph("""nginx and haproxy pass one PUT on and forget each byte at once: if the connection to the
+        store breaks, the client begins again. The tus server keeps every part in a temporary file. Sluice sends parts of
+        8 MiB, keeps them in memory until the store has confirmed them, checksums every byte (CRC-64/NVME) and writes its
+        state to SQLite before it acknowledges. On loopback the sender is charged for the receiver's work, and
+        processors differ: compare within a table only. A load average well above three means that others used the
+        machine: times suffer much, CPU seconds somewhat. "x nginx" is CPU per GiB relative to nginx with its default
+        buffer, "x nginx-1m" relative to nginx with the buffer that makes it cheapest.""")
     for workload in report.workloads:
         results = report.results[workload.name]
         rounds = max((len(runs) for runs in results.values()), default=0)
-        text += (f"\n## {workload.title}\n\n{workload.note} Rounds: {rounds}.\n\n"
+        text += (f"\n## {workload.title}\n\n{paragraph(f'{workload.note} Rounds: {rounds}.')}\n"
                  f"{table(workload, results, report.failures[workload.name], True)}\n")
     if report.skipped:
         text += "\n## Skipped\n\n" + "".join(f"* {name}: {why}\n" for name, why in report.skipped.items())
