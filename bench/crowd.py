@@ -11,7 +11,6 @@ worth nothing. Needs build/release with SLUICE_BENCH=ON (bench/run.py builds it)
 """
 
 import argparse
-import hashlib
 import json
 import os
 import pathlib
@@ -20,54 +19,18 @@ import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import types
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from programs import Broken, NginxTuned, Nginx, Sink, Sluice  # noqa: E402
-import procstat  # noqa: E402
+from procstat import Peak, resident, usage  # noqa: E402
+from workloads.crowds import KEPT_EVERY, content_sha  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MIB = 1 << 20
-KEPT_EVERY = 50  # as in crowd/main.cc
 PATTERN_SIZE = 1 * MIB + 4093
-
-
-class Peak(threading.Thread):
-    """Largest resident memory of a process while it is watched."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.pid = pid
-        self.most = 0
-        self.ended = threading.Event()
-
-    def run(self):
-        while not self.ended.wait(0.1):
-            try:
-                now = sum(resident(one) for one in procstat.family(self.pid))
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            self.most = max(self.most, now)
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
-        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def content_sha(pattern, number, size):
-    """SHA-256 of file `number`, as crowd/upload.h makes it."""
-    begin = 7919 * number % len(pattern)
-    turned = pattern[begin:] + pattern[:begin]
-    sha = hashlib.sha256()
-    while size > 0:
-        sha.update(turned[:size])
-        size -= min(size, len(turned))
-    return sha.hexdigest()
 
 
 def check_samples(sink, options, pattern):
@@ -75,10 +38,7 @@ def check_samples(sink, options, pattern):
     if options.fast:
         wanted.append(("kept-fast-0-0", 0, options.fast_bytes))
     for name, number, size in wanted:
-        url = f"http://127.0.0.1:{sink.port}/bench/{name}"
-        with urllib.request.urlopen(url, timeout=60) as answer:
-            found = hashlib.sha256(answer.read()).hexdigest()
-        if found != content_sha(pattern, number, size):
+        if sink.sha256(name) != content_sha(pattern, number, size):
             raise Broken(f"{name}: the store has other bytes")
     return len(wanted)
 
@@ -90,9 +50,8 @@ def run(bench, kind, options, pattern):
     try:
         gateway = kind(bench, sink.port)
         time.sleep(0.3)
-        before = procstat.usage(gateway.process.pid)
-        peak = Peak(gateway.process.pid)
-        peak.start()
+        before = usage(gateway.process.pid)
+        peak = Peak(lambda: resident(gateway.process.pid))
         command = [bench.crowd, "--port", str(gateway.port), "--path", gateway.path,
                    "--pattern", bench.pattern, "--slow", str(options.slow), "--slow-bytes",
                    str(options.slow_bytes), "--slow-rate", str(options.slow_rate), "--fast",
@@ -102,13 +61,13 @@ def run(bench, kind, options, pattern):
             command += ["--plain", "1"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False,
                               timeout=options.seconds + 600)
-        peak.ended.set()
-        after = procstat.usage(gateway.process.pid)
+        most = peak.stop()
+        after = usage(gateway.process.pid)
         if not done.stdout:
             raise Broken(f"the crowd ended with {done.returncode}")
         result = json.loads(done.stdout)
         result["target"] = kind.name
-        result["peak_rss"] = peak.most
+        result["peak_rss"] = most
         result["cpu_s"] = after.cpu_s - before.cpu_s
         result["parked_left"] = sum(1 for key in sink.keys() if key.startswith(".sluice/"))
         if done.returncode == 0:

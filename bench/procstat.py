@@ -1,6 +1,7 @@
 """What a process and its children have used, from /proc. Linux only."""
 
 import os
+import threading
 from dataclasses import dataclass
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -56,3 +57,35 @@ def disk_counter_works(directory):
     after = usage(os.getpid()).disk_bytes
     os.unlink(path)
     return after - before >= 4 << 20
+
+
+def resident(pid):
+    """Bytes in memory now, of the process and its descendants."""
+    total = 0
+    for one in family(pid):
+        with open(f"/proc/{one}/statm", encoding="ascii") as f:
+            total += int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return total
+
+
+class Peak(threading.Thread):
+    """Largest value of what `sample` returns, while the thread lives."""
+
+    def __init__(self, sample):
+        super().__init__(daemon=True)
+        self.sample = sample
+        self.most = 0
+        self.ended = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(0.1):
+            try:
+                self.most = max(self.most, self.sample())
+            except OSError:
+                continue
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+        return self.most

@@ -2,6 +2,7 @@
 // connections at once, and prints what came back. The client of the benchmark: it costs no more
 // than the system calls.
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -23,9 +24,15 @@
 namespace {
 
 constexpr char kUsage[] =
-    "usage: sluice_blast --port N --path PATH --bytes N [--parallel N] [--requests N] [--send BYTES]\n"
-    "PUTs to 127.0.0.1. With --parallel, PATH gets the suffixes -0, -1 ...; with --requests each of\n"
-    "these connections sends so many, one after the other, with further suffixes.\n"
+    "usage: sluice_blast --port N --path PATH --bytes N [--parallel N] [--requests N] [--total N]\n"
+    "                    [--send BYTES] [--tus 1]\n"
+    "PUTs to 127.0.0.1. With --parallel, PATH gets the suffixes -0, -1 ...; with --requests each "
+    "of\n"
+    "these connections sends so many, one after the other, with further suffixes. With --total "
+    "they\n"
+    "share so many instead, with one suffix. --tus: by POST, tus 1.0's creation with upload; PATH "
+    "is\n"
+    "/COLLECTION/NAME, and the name goes into X-Bench-Name.\n"
     "Prints {\"seconds\":S,\"bytes\":N,\"statuses\":[...]}; exit status 1 unless all are 2xx.\n";
 
 struct Options {
@@ -34,6 +41,8 @@ struct Options {
   std::uint64_t bytes = 0;
   unsigned parallel = 1;
   unsigned requests = 1;
+  unsigned total = 0;
+  unsigned tus = 0;
   std::size_t send = 1U << 20;
 };
 
@@ -52,6 +61,8 @@ bool parse(int argc, char** argv, Options& options) {
     if (name == "--bytes") good = parse_number(argv[i + 1], options.bytes);
     if (name == "--parallel") good = parse_number(argv[i + 1], options.parallel);
     if (name == "--requests") good = parse_number(argv[i + 1], options.requests);
+    if (name == "--total") good = parse_number(argv[i + 1], options.total);
+    if (name == "--tus") good = parse_number(argv[i + 1], options.tus);
     if (name == "--send") good = parse_number(argv[i + 1], options.send);
     if (name == "--path") {
       options.path = argv[i + 1];
@@ -128,10 +139,19 @@ std::string Line::receive_answer() {
   }
 }
 
+std::string head_of(const Options& options, const std::string& path) {
+  const std::string size = std::to_string(options.bytes);
+  const std::string rest = " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options.port) +
+                           "\r\nContent-Length: " + size + "\r\n";
+  if (options.tus == 0) return "PUT " + path + rest + "\r\n";
+  const std::size_t slash = path.rfind('/');
+  return "POST " + path.substr(0, slash) + rest + "Tus-Resumable: 1.0.0\r\nUpload-Length: " + size +
+         "\r\nContent-Type: application/offset+octet-stream\r\nX-Bench-Name: " +
+         path.substr(slash + 1) + "\r\n\r\n";
+}
+
 int Line::put(const Options& options, const std::string& path, const std::vector<char>& memory) {
-  const std::string head = "PUT " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" +
-                           std::to_string(options.port) +
-                           "\r\nContent-Length: " + std::to_string(options.bytes) + "\r\n\r\n";
+  const std::string head = head_of(options, path);
   alive_ = alive_ && send_all(head.data(), head.size());
   std::uint64_t left = options.bytes;
   while (alive_ && left > 0) {
@@ -163,12 +183,22 @@ int main(int argc, char** argv) {
   for (std::size_t i = 0; i < memory.size(); ++i) {
     memory[i] = static_cast<char>((i * 2654435761U) >> 13 & 0xFF);
   }
-  std::vector<int> statuses(static_cast<std::size_t>(options.parallel) * options.requests, 0);
+  const std::size_t count = options.total > 0
+                                ? options.total
+                                : static_cast<std::size_t>(options.parallel) * options.requests;
+  std::vector<int> statuses(count, 0);
+  std::atomic<unsigned> next = 0;
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < options.parallel; ++i) {
-    threads.emplace_back([&options, &memory, &statuses, i] {
+    threads.emplace_back([&options, &memory, &statuses, &next, i] {
       Line line(options.port);
+      if (options.total > 0) {
+        for (unsigned j = next++; j < options.total; j = next++) {
+          statuses[j] = line.put(options, options.path + "-" + std::to_string(j), memory);
+        }
+        return;
+      }
       for (unsigned j = 0; j < options.requests; ++j) {
         std::string path = options.path;
         if (options.parallel > 1) path += "-" + std::to_string(i);

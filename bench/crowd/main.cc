@@ -1,5 +1,5 @@
-// sluice_crowd: many slow clients that trickle segments, some of which drop and return, beside a few
-// that send as fast as they can. One thread, epoll. Prints what happened as one line of JSON.
+// sluice_crowd: many slow clients that trickle segments, some of which drop and return, beside a
+// few that send as fast as they can. One thread, epoll. Prints what happened as one line of JSON.
 //
 //   paced    for --seconds: slow clients keep their rate; fast ones send one file after the other
 //   finish   then everybody sends the rest of its file as fast as it goes
@@ -41,12 +41,14 @@ using Seconds = std::chrono::duration<double>;
 constexpr char kUsage[] =
     "usage: sluice_crowd --port N --path PATH --pattern FILE [--slow N] [--slow-bytes N]\n"
     "                    [--slow-rate BYTES_PER_S] [--fast N] [--fast-bytes N] [--seconds N]\n"
-    "                    [--drop PER_MILLE] [--plain 1] [--patience S]\n"
-    "PUTs PATHslow-N and PATHfast-N-M to 127.0.0.1; every 50th slow and the first fast file is called\n"
+    "                    [--drop PER_MILLE] [--plain 1] [--tus 1] [--segment BYTES] [--patience "
+    "S]\n"
+    "PUTs PATHslow-N and PATHfast-N-M to 127.0.0.1; every 50th slow and the first fast file is "
+    "called\n"
     "PATHkept-... instead. --plain: no ranges, no queries: who drops begins again.\n"
+    "--tus: the same by POST, tus 1.0's creation with upload.\n"
     "Exit status 1 if anybody failed.\n";
 
-constexpr std::size_t kSegment = 1448;
 constexpr std::size_t kGulp = 256U << 10;
 constexpr std::uint64_t kKeptEvery = 50;
 
@@ -62,16 +64,24 @@ struct Options {
   std::uint64_t seconds = 60;
   std::uint64_t drop = 100;
   std::uint64_t plain = 0;
+  std::uint64_t tus = 0;
+  std::uint64_t segment = 1448;  // what a slow client sends at once
   std::uint64_t patience = 300;  // for the finish, seconds
 };
 
 bool parse(int argc, char** argv, Options& options) {
-  const std::map<std::string_view, std::uint64_t*> numbers = {
-      {"--port", &options.port},           {"--slow", &options.slow},
-      {"--slow-bytes", &options.slow_bytes}, {"--slow-rate", &options.slow_rate},
-      {"--fast", &options.fast},           {"--fast-bytes", &options.fast_bytes},
-      {"--seconds", &options.seconds},     {"--drop", &options.drop},
-      {"--plain", &options.plain},         {"--patience", &options.patience}};
+  const std::map<std::string_view, std::uint64_t*> numbers = {{"--port", &options.port},
+                                                              {"--slow", &options.slow},
+                                                              {"--slow-bytes", &options.slow_bytes},
+                                                              {"--slow-rate", &options.slow_rate},
+                                                              {"--fast", &options.fast},
+                                                              {"--fast-bytes", &options.fast_bytes},
+                                                              {"--seconds", &options.seconds},
+                                                              {"--drop", &options.drop},
+                                                              {"--tus", &options.tus},
+                                                              {"--segment", &options.segment},
+                                                              {"--plain", &options.plain},
+                                                              {"--patience", &options.patience}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     const std::string_view value = argv[i + 1];
@@ -88,7 +98,7 @@ bool parse(int argc, char** argv, Options& options) {
   }
   return argc % 2 == 1 && options.port > 0 && options.port < 65536 && !options.path.empty() &&
          !options.pattern.empty() && options.slow_rate > 0 && options.slow_bytes > 0 &&
-         options.fast_bytes > 0;
+         options.segment > 0 && options.fast_bytes > 0;
 }
 
 struct Client {
@@ -157,10 +167,13 @@ Upload Crowd::file_of(std::size_t index, std::uint64_t generation) const {
   const bool slow = index < options_.slow;
   const std::uint64_t place = slow ? index : index - options_.slow;
   const bool kept = slow ? place % kKeptEvery == 0 : place == 0 && generation == 0;
+  const auto kind = options_.tus != 0     ? Upload::Kind::kTus
+                    : options_.plain != 0 ? Upload::Kind::kPlain
+                                          : Upload::Kind::kRanges;
   std::string name = options_.path + (kept ? "kept-" : "");
   name += slow ? "slow-" + std::to_string(place)
                : "fast-" + std::to_string(place) + "-" + std::to_string(generation);
-  return Upload(name, place, slow ? options_.slow_bytes : options_.fast_bytes, options_.plain == 0);
+  return Upload(name, place, slow ? options_.slow_bytes : options_.fast_bytes, kind);
 }
 
 int Crowd::run() {
@@ -173,7 +186,8 @@ int Crowd::run() {
     client.slow = i < options_.slow;
     if (client.slow && random_() % 1000 < options_.drop) {
       const std::uint64_t sent_in_time = options_.slow_rate * options_.seconds;
-      client.drop_at = random_() % std::min(options_.slow_bytes, std::max<std::uint64_t>(sent_in_time, 1));
+      client.drop_at =
+          random_() % std::min(options_.slow_bytes, std::max<std::uint64_t>(sent_in_time, 1));
     }
     clients_.push_back(std::move(client));
     // Nobody arrives at the same moment as everybody.
@@ -226,19 +240,22 @@ void Crowd::act(std::size_t index) {
   if (!client.slow || !paced()) return;  // goes by the socket
   send_some(index);
   if (client.fd >= 0 && client.upload.left() > 0) {
-    later(index, Seconds(static_cast<double>(kSegment) / static_cast<double>(options_.slow_rate)));
+    later(index,
+          Seconds(static_cast<double>(options_.segment) / static_cast<double>(options_.slow_rate)));
   }
 }
 
 bool Crowd::connect(std::size_t index) {
   Client& client = clients_[index];
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(options_.port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int on = 1;
-  if (fd < 0 || ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  // Not waited for: one whose turn to be accepted comes late must not hold up the others.
+  if (fd < 0 || (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+                 errno != EINPROGRESS)) {
     if (fd >= 0) ::close(fd);
     ++breaks_;
     later(index, Seconds(1));
@@ -285,10 +302,11 @@ void Crowd::send_some(std::size_t index) {
     if (!client.head.empty()) return;
   }
   const bool trickles = client.slow && paced();
-  std::size_t most = trickles ? kSegment : kGulp;
+  std::size_t most = trickles ? static_cast<std::size_t>(options_.segment) : kGulp;
   most = static_cast<std::size_t>(std::min<std::uint64_t>(most, client.upload.left()));
   if (most == 0) return want_out(index, false);
-  const std::string_view bytes = pattern_.at(client.upload.number(), client.upload.position(), most);
+  const std::string_view bytes =
+      pattern_.at(client.upload.number(), client.upload.position(), most);
   const ssize_t sent = ::send(client.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0 && errno == EAGAIN) return;
   if (sent < 0) return broken(index);
@@ -372,8 +390,8 @@ void Crowd::broken(std::size_t index) {
 void Crowd::print() const {
   std::string refusals;
   for (const auto& [status, count] : refusals_) {
-    refusals += (refusals.empty() ? "\"" : ",\"") + std::to_string(status) +
-                "\":" + std::to_string(count);
+    refusals +=
+        (refusals.empty() ? "\"" : ",\"") + std::to_string(status) + "\":" + std::to_string(count);
   }
   const double finish = std::max(0.0, Seconds(now_ - paced_until_).count());
   std::printf(

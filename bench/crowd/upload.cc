@@ -51,8 +51,17 @@ Answer parse_answer(std::string_view buffer) {
 }
 
 std::string Upload::next_head() {
-  std::string head = "PUT " + target_ + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
   const std::string total = std::to_string(size_);
+  if (tus_) {
+    if (position_ < reached_) sent_twice_ += reached_ - position_;
+    const std::size_t slash = target_.rfind('/');
+    return "POST " + target_.substr(0, slash) +
+           " HTTP/1.1\r\nHost: 127.0.0.1\r\nTus-Resumable: 1.0.0\r\nContent-Length: " + total +
+           "\r\nUpload-Length: " + total +
+           "\r\nContent-Type: application/offset+octet-stream\r\nX-Bench-Name: " +
+           target_.substr(slash + 1) + "\r\n\r\n";
+  }
+  std::string head = "PUT " + target_ + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
   if (asking_) {
     return head + "Content-Length: 0\r\nContent-Range: bytes */" + total + "\r\n\r\n";
   }

@@ -23,9 +23,9 @@ class Pattern {
 };
 
 struct Answer {
-  int status = 0;              // 0: nothing that could be understood
-  std::uint64_t stored = 0;    // from Range
-  std::size_t consumed = 0;    // bytes of the head and body in the buffer; 0: more must come
+  int status = 0;            // 0: nothing that could be understood
+  std::uint64_t stored = 0;  // from Range
+  std::size_t consumed = 0;  // bytes of the head and body in the buffer; 0: more must come
 };
 
 // Of the final answer; interim ones are skipped.
@@ -33,9 +33,15 @@ Answer parse_answer(std::string_view buffer);
 
 class Upload {
  public:
-  // `resumable`: by ranges and queries; else a plain PUT that begins again.
-  Upload(std::string target, std::uint64_t number, std::uint64_t size, bool resumable)
-      : target_(std::move(target)), number_(number), size_(size), resumable_(resumable) {}
+  // kRanges resumes, by ranges and queries; the others begin again: a plain PUT, or a POST as in
+  // tus 1.0's creation with upload.
+  enum class Kind { kRanges, kPlain, kTus };
+  Upload(std::string target, std::uint64_t number, std::uint64_t size, Kind kind)
+      : target_(std::move(target)),
+        number_(number),
+        size_(size),
+        resumable_(kind == Kind::kRanges),
+        tus_(kind == Kind::kTus) {}
 
   // Head of the next request; moves to the first byte it announces.
   std::string next_head();
@@ -59,6 +65,7 @@ class Upload {
   std::uint64_t number_;
   std::uint64_t size_;
   bool resumable_;
+  bool tus_;
   std::uint64_t position_ = 0;
   std::uint64_t reached_ = 0;  // most that was ever sent
   std::uint64_t sent_twice_ = 0;

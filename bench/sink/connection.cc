@@ -167,8 +167,11 @@ bool Connection::take_data() {
   if (checksum_) {
     checksum_ = checksum_->extended(as_bytes(std::string_view(buffer_).substr(0, held)));
   }
-  const bool keep = std::any_of(options_.keep.begin(), options_.keep.end(),
-                                [&](const std::string& prefix) { return key_.starts_with(prefix); });
+  const bool keep =
+      std::any_of(options_.keep.begin(), options_.keep.end(),
+                  [&](const std::string& prefix) { return key_.starts_with(prefix); }) ||
+      std::any_of(options_.keep_suffix.begin(), options_.keep_suffix.end(),
+                  [&](const std::string& suffix) { return key_.ends_with(suffix); });
   if (keep) {
     kept_ = std::make_shared<std::string>(buffer_, 0, held);
     kept_->reserve(static_cast<std::size_t>(length));
@@ -181,8 +184,8 @@ bool Connection::take_data() {
     socket_.reset_on_close();
     return false;
   }
-  const bool whole = socket_.discard(left, options_.rate,
-                                     checksum_ ? &checksum_.value() : nullptr, kept_.get());
+  const bool whole =
+      socket_.discard(left, options_.rate, checksum_ ? &checksum_.value() : nullptr, kept_.get());
   if (whole) state_.count(&Stats::bytes_received, length);
   return whole;
 }
@@ -286,10 +289,9 @@ Reply Connection::send_kept() {
   reply.status = 206;
   reply.body = object->bytes->substr(static_cast<std::size_t>(*first),
                                      static_cast<std::size_t>(*last - *first + 1));
-  reply.headers.add("Content-Range",
-                    "bytes " + std::to_string(*first) + "-" +
-                        std::to_string(*first + reply.body.size() - 1) + "/" +
-                        std::to_string(object->size));
+  reply.headers.add("Content-Range", "bytes " + std::to_string(*first) + "-" +
+                                         std::to_string(*first + reply.body.size() - 1) + "/" +
+                                         std::to_string(object->size));
   return reply;
 }
 

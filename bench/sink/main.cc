@@ -25,7 +25,7 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: sluice_sink [--port N] [--latency MS] [--rate BYTES_PER_S] [--fail N] [--verify]\n"
-    "                   [--keep KEY_PREFIX]...\n"
+    "                   [--keep KEY_PREFIX]... [--keep-suffix KEY_SUFFIX]...\n"
     "Prints \"listening on 127.0.0.1:PORT\". Ends on SIGTERM.\n";
 
 [[noreturn]] void die(const char* what) {
@@ -43,6 +43,10 @@ bool parse(int argc, char** argv, sluice::sink::SinkOptions& options) {
     if (i + 1 >= argc) return false;
     if (name == "--keep") {
       options.keep.emplace_back(argv[++i]);
+      continue;
+    }
+    if (name == "--keep-suffix") {
+      options.keep_suffix.emplace_back(argv[++i]);
       continue;
     }
     const auto value = sluice::parse_decimal(argv[++i]);

@@ -15,6 +15,7 @@ struct SinkOptions {
   std::uint64_t fail_every = 0;          // every Nth body fails: 500, 503, reset in turn; 0: none
   bool verify = false;                   // read the bytes and checksum them (CRC-64/NVME)
   std::vector<std::string> keep;         // bytes of keys that begin so stay in memory
+  std::vector<std::string> keep_suffix;  // and of keys that end so
 };
 
 }  // namespace sluice::sink

@@ -20,7 +20,7 @@ struct Object {
   std::uint64_t size = 0;
   std::string etag;  // with quotes
   Metadata metadata;
-  std::optional<wire::Checksum> checksum;  // with --verify
+  std::optional<wire::Checksum> checksum;    // with --verify
   std::shared_ptr<const std::string> bytes;  // of what is kept
 };
 

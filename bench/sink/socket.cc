@@ -54,8 +54,8 @@ bool Socket::discard(std::uint64_t bytes, std::uint64_t rate, wire::Checksum* ch
   std::uint64_t done = 0;
   while (done < bytes) {
     const auto want = static_cast<std::size_t>(std::min({bytes - done, step, batch}));
-    const ssize_t got = read ? ::recv(fd_, memory.data(), want, 0)
-                             : ::recv(fd_, nullptr, want, MSG_TRUNC);
+    const ssize_t got =
+        read ? ::recv(fd_, memory.data(), want, 0) : ::recv(fd_, nullptr, want, MSG_TRUNC);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     if (checksum != nullptr) {
