@@ -52,6 +52,9 @@ Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
   });
   const bool with_plan = row_.plan.has_value();
   const std::optional<ByteCount> with_total = row_.total;
+  const bool touches = std::any_of(mutation.changes.begin(), mutation.changes.end(),
+                                   [](const Change& c) { return std::holds_alternative<change::Touch>(c); });
+  const WallTime now = mutation.now;
   Result<Ok> committed = co_await services_->state->commit(std::move(mutation));
   if (!committed) {
     const Error error = committed.error();
@@ -69,6 +72,7 @@ Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
     changed_.notify_all();
     co_return fail(error);
   }
+  if (touches) row_.touched_at = std::max(row_.touched_at, now);
   if (with_plan) plan_saved_ = true;
   if (with_total == row_.total) total_saved_ = true;
   co_return Ok{};

@@ -84,6 +84,7 @@ class UploadHandlerTest : public ::testing::Test {
   void start() {
     UploadHandler::Services uploads;
     uploads.clock = &clock_;
+    uploads.random = &random_;
     uploads.log = &log_;
     uploads.app = &app_;
     uploads.uploads = &uploads_;
@@ -219,7 +220,7 @@ TEST_F(UploadHandlerTest, NothingElseIsServed) {
 TEST_F(UploadHandlerTest, RoutesHaveTheirDialects) {
   HttpOptions::Route vimeo;
   vimeo.prefix = "/upload/vimeo/";
-  vimeo.vimeo = true;
+  vimeo.speaks = HttpOptions::Speaks::kVimeo;
   options_.routes.push_back(vimeo);
   uploads_.outcome = stored(10);
   EXPECT_EQ(ask(message("PUT", "/upload/a", "Content-Range: bytes */*\r\n")).fields.at("range"),
