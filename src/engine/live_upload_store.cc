@@ -47,14 +47,15 @@ Mutation LiveUpload::mutation() const {
 Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
   if (poisoned_) co_return fail(Errc::kFenced, "the upload's state has to be read again");
   const UploadState expected = mutation.expected;
+  const WallTime now = mutation.now;
+  const bool touches = std::any_of(mutation.changes.begin(), mutation.changes.end(), [](const Change& c) {
+    return std::holds_alternative<change::Touch>(c);
+  });
   const bool moves = std::any_of(mutation.changes.begin(), mutation.changes.end(), [](const Change& c) {
     return std::holds_alternative<change::SetState>(c);
   });
   const bool with_plan = row_.plan.has_value();
   const std::optional<ByteCount> with_total = row_.total;
-  const bool touches = std::any_of(mutation.changes.begin(), mutation.changes.end(),
-                                   [](const Change& c) { return std::holds_alternative<change::Touch>(c); });
-  const WallTime now = mutation.now;
   Result<Ok> committed = co_await services_->state->commit(std::move(mutation));
   if (!committed) {
     const Error error = committed.error();
