@@ -22,6 +22,16 @@ struct ObjectAttributes {
   std::string content_disposition;  // empty: none
   std::string cache_control;        // empty: none
   std::vector<std::pair<std::string, std::string>> metadata;  // user metadata, lower-case names
+  // The client's description in its own protocol's notation (tus: Upload-Metadata), given back byte
+  // for byte. Not part of the object.
+  std::string raw_metadata;
+};
+
+// Begin an upload that has no bytes yet, as the current one of its name. Outcome: Incomplete at 0, or
+// Complete if the total is 0.
+struct Create {
+  std::optional<ByteCount> total;
+  bool parallel = false;  // as Append::parallel
 };
 
 // Append bytes, beginning an upload where there is none.
@@ -43,21 +53,37 @@ struct Append {
   // If this begins an upload: its ranges may come in any order, from many connections (ruling 2).
   // The total is known then.
   bool parallel = false;
+  // `begin` must be exactly the offset: anything else stores nothing and is refused with
+  // kOffsetMismatch and the true offset (tus T-rows, IETF R-rows). False: what is there already is
+  // skipped, and a gap is answered with Incomplete.
+  bool exact = false;
+  // False: reaching the total is not the end of the object; only `ends_object` is (IETF).
+  bool ends_at_total = true;
 };
 
 // How much is there? Finishes the upload if `total` equals what is stored.
 struct Query {
   std::optional<ByteCount> total;
+  // A running append is ended and its bytes are made durable before the answer, so that the offset
+  // is final until the next append (IETF HEAD, ruling 4).
+  bool settle = false;
 };
 
-struct Cancel {};   // abort an unfinished upload
+// Abort an unfinished upload.
+struct Cancel {
+  // A complete one: forget it, so that its name is free; the object stays (tus TP-15). False: that is
+  // refused with kAlreadyComplete.
+  bool release_complete = false;
+};
 struct Inspect {};  // state for humans and dashboards; changes nothing
 
 struct Command {
   Command() = default;  // not an aggregate: commands travel through coroutines
   std::string name;  // decoded, validated by the dialect
-  std::variant<Append, Query, Cancel, Inspect> verb;
+  std::variant<Append, Query, Cancel, Inspect, Create> verb;
   ObjectAttributes attributes;  // used if the command begins an upload
+  // The object key that the request asks for, if it is not the name. The application's goes first.
+  std::optional<std::string> key;
 };
 
 // The application's permission, from hooks/. Defaults: an anonymous subject, key = name.
@@ -76,6 +102,12 @@ struct UploadResult {
   WallTime completed_at;
 };
 
+// What some dialects tell besides the offset.
+struct About {
+  std::string raw_metadata;  // ObjectAttributes::raw_metadata, as given at creation
+  std::optional<WallTime> expires_at;  // of an unfinished upload
+};
+
 // Unfinished: this much is durable. What 308 says.
 struct Incomplete {
   ByteOffset offset;  // end of the durable run from 0
@@ -85,11 +117,13 @@ struct Incomplete {
   std::optional<ByteCount> part_size;  // of a parallel upload: ranges that fit it cost least
   // The body of this request was not read to its end; close the connection or drain it.
   bool body_unread = false;
+  About about;
 };
 
 struct Complete {
   UploadResult result;
   bool body_unread = false;  // answered from the stored result
+  About about;
 };
 
 struct Cancelled {};

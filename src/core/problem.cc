@@ -52,6 +52,9 @@ constexpr std::array kCatalogue{
     ProblemEntry{kTakenOver, "taken-over", 409, "A newer request writes this upload now.",
                  "Let the newer request go on; if it is not yours, ask for the stored range and "
                  "continue there."},
+    ProblemEntry{kOffsetMismatch, "offset-mismatch", 409,
+                 "The request begins at another byte than the upload has come to.",
+                 "Ask for the offset (HEAD) and send from there."},
     ProblemEntry{kAlreadyComplete, "already-complete", 409, "The upload is already complete.",
                  "Nothing is left to cancel or to send; delete the object where it is stored."},
     ProblemEntry{kUploadGone, "upload-gone", 410,

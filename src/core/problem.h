@@ -25,6 +25,7 @@ enum class ProblemType : std::uint8_t {
   kMethodNotAllowed,        // 405
   kRequestTimeout,          // 408 the client sent nothing for too long
   kTakenOver,               // 409 a newer request writes this upload
+  kOffsetMismatch,          // 409 the request begins elsewhere than the upload ends
   kAlreadyComplete,         // 409 cancel of a finished upload
   kUploadGone,              // 410 cancelled, expired, or lost in the store
   kLengthRequired,          // 411

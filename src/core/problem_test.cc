@@ -86,6 +86,7 @@ TEST(Problem, PublishedTypesStay) {
       {ProblemType::kMethodNotAllowed, "method-not-allowed", 405},
       {ProblemType::kRequestTimeout, "request-timeout", 408},
       {ProblemType::kTakenOver, "taken-over", 409},
+      {ProblemType::kOffsetMismatch, "offset-mismatch", 409},
       {ProblemType::kAlreadyComplete, "already-complete", 409},
       {ProblemType::kUploadGone, "upload-gone", 410},
       {ProblemType::kLengthRequired, "length-required", 411},
