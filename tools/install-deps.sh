@@ -14,7 +14,7 @@ build="clang-19 cmake ninja-build ccache mold pkg-config make git curl ca-certif
   libpugixml-dev libisal-dev libsqlite3-dev libsqlitecpp-dev libtomlplusplus-dev libcli11-dev
   libspdlog-dev libfmt-dev prometheus-cpp-dev"
 test="g++ libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev libc6-dev gcc openssl procps strace awscli
-  radosgw ceph-mon ceph-osd ceph-common nginx-light haproxy prometheus"
+  radosgw ceph-mon ceph-osd ceph-common nginx-light haproxy prometheus rclone python3-googleapi"
 # Some machines have Node from elsewhere, with npm in the same package.
 command -v node >/dev/null || test="$test nodejs"
 command -v npm >/dev/null || test="$test npm"

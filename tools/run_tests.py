@@ -46,7 +46,7 @@ REAL_STORE = {"s3_real"}
 # End-to-end suites that need one.
 REAL_STORE_E2E = {"sizes", "swarm", "tus_clients"}
 # The quick end-to-end suites first: they say sooner what is wrong.
-E2E_ORDER = ["put308_rows", "tus_rows", "http_front", "auth", "tls", "operation", "store_faults", "examples"]
+E2E_ORDER = ["put308_rows", "tus_rows", "forms", "google", "http_front", "auth", "tls", "operation", "store_faults", "examples"]
 # Suites that are run a second time with the sanitized program: g++ 12 is known to miscompile
 # coroutines, and only AddressSanitizer sees it.
 E2E_SANITIZED = ["put308_rows", "tus_rows", "http_front", "auth", "operation"]

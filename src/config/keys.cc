@@ -229,6 +229,13 @@ std::vector<Key> make_keys() {
                "Origins whose pages may upload; `*` allows all. Empty: no page of another origin "
                "may."));
 
+  add(list_key("form.redirects", SLUICE_FIELD(options.http.form_redirects), check_redirect,
+               "Where a form's field `redirect_to` may send the browser afterwards: beginnings of "
+               "absolute addresses, for example `https://app.example/`."));
+  add(text_key("google.bucket", SLUICE_FIELD(options.http.google_bucket),
+               "Serve Google's JSON upload API below `/upload/storage/v1/b/BUCKET/o` under this "
+               "bucket name; `*` takes any name. Empty: off. The objects go to `store`."));
+
   section = "Retries towards the store";
   add(integer_key("retry.attempts_max", SLUICE_FIELD(options.store_retry.attempts_max), 1, 100,
                   "Attempts of one call; those that the store throttles in the first 30 s do not "

@@ -65,6 +65,7 @@ TEST(Keys, SettingOneChangesOnlyThatOne) {
       case ValueType::kDuration:
         return key.legal.substr(key.legal.rfind(' ') + 1);
       case ValueType::kList:
+        if (key.name == "form.redirects") return "https://a.example/";
         return key.name == "cors.origins" ? "https://a.example" : "X-A,X-B";
       case ValueType::kRoutes:
         return "/v/=vimeo,/upload/=default,/f/=tus";
@@ -110,6 +111,10 @@ TEST(Keys, OutOfRangeIsRefused) {
   refused("checksum", "md5", "crc64nvme or crc32c");
   refused("cors.origins", "https://app.example/path", "not an origin");
   refused("cors.origins", "app.example", "not an origin");
+  refused("form.redirects", "https://app.example", "slash behind the host");
+  refused("form.redirects", "app.example/", "not the beginning of an address");
+  refused("form.redirects", "https://a@b/", "not the beginning of an address");
+  refused("form.redirects", "https:///x", "not the beginning of an address");
   refused("auth_headers", "X A", "not the name of a header");
   refused("auth_url", "app.example", "must begin with");
   refused("auth_url", "https://user:pw@app.example/", "credentials");

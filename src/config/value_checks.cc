@@ -51,6 +51,22 @@ Result<Ok> check_origin(const std::string& origin) {
   return Ok{};
 }
 
+Result<Ok> check_redirect(const std::string& prefix) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (!prefix.starts_with(scheme)) continue;
+    const std::size_t slash = prefix.find('/', scheme.size());
+    const std::string_view host =
+        std::string_view(prefix).substr(scheme.size(), slash - scheme.size());
+    const bool plain = prefix.find_first_of(" \t\\*") == std::string::npos;
+    if (slash == std::string::npos || host.empty() || host.find('@') != host.npos || !plain) break;
+    return Ok{};
+  }
+  return wrong(
+      "\"" + prefix +
+      "\" is not the beginning of an address; write for example https://app.example/ (with "
+      "the slash behind the host)");
+}
+
 Result<Ok> check_header_name(const std::string& name) {
   const bool token = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

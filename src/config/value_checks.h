@@ -17,6 +17,8 @@ std::string join(const std::vector<std::string>& items);
 // A browser's origin: scheme and host, "null", or "*".
 Result<Ok> check_origin(const std::string& origin);
 
+// The beginning of an absolute http or https address with a '/' behind its host.
+Result<Ok> check_redirect(const std::string& prefix);
 Result<Ok> check_header_name(const std::string& name);
 
 // http:// or https://, a host, no credentials, no fragment.

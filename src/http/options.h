@@ -33,8 +33,8 @@ struct HttpOptions {
   // Origins that browsers may upload from; "*" allows all. Empty: no CORS. Key: cors.origins.
   std::vector<std::string> cors_origins;
 
-  // Where uploads are accepted, and in which dialect: "default", "vimeo" or "tus". Key: route;
-  // in the file [[route]] prefix = "/vimeo/" dialect = "vimeo".
+  // Where uploads are accepted, and in which dialect: "default", "vimeo" or "tus". Key:
+  // route; in the file [[route]] prefix = "/vimeo/" dialect = "vimeo".
   enum class Speaks : std::uint8_t { kPut308, kVimeo, kTus };
   struct Route {
     std::string prefix = "/upload/";  // begins and ends with '/'
@@ -42,8 +42,15 @@ struct HttpOptions {
   };
   std::vector<Route> routes{Route{}, Route{"/files/", Speaks::kTus}};
 
-  // Believe X-Forwarded-Proto and X-Forwarded-Host, when answers hold absolute addresses. Only behind
-  // a proxy that sets them: clients can send them, too. Key: http.forwarded.
+  // Where a form may send the browser afterwards: beginnings of absolute addresses, each with a
+  // slash behind its host. Key: form.redirects.
+  std::vector<std::string> form_redirects;
+  // The bucket that Google's JSON upload API may name; "*" any, empty: its addresses are not
+  // served. Key: google.bucket.
+  std::string google_bucket;
+
+  // Believe X-Forwarded-Proto and X-Forwarded-Host, when answers hold absolute addresses. Only
+  // behind a proxy that sets them: clients can send them, too. Key: http.forwarded.
   bool forwarded = false;
 
   // Given to the application's authorize call, ms. Key: auth.timeout is the hook's own; this is the

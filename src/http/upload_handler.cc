@@ -1,52 +1,19 @@
 #include "http/upload_handler.h"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
-#include "base/text.h"
 #include "http/origin.h"
+#include "http/rendered.h"
+#include "http/single_request.h"
 
 namespace sluice::http {
 
 namespace {
 
 constexpr std::string_view kAllow = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
-constexpr int kAppRetryAfterS = 2;
-constexpr std::size_t kDenialBodyMax = 64U << 10;
-
-AuthRequest auth_request(const Request& request, const core::Command& command) {
-  const wire::RequestHead& head = request.head();
-  AuthRequest out;
-  out.request_id = request.id();
-  out.method = head.method;
-  out.target = head.target;
-  if (const std::string* host = head.headers.find("Host")) out.host = *host;
-  out.scheme = request.encrypted() ? "https" : "http";
-  out.client = request.peer();
-  out.name = command.name;
-  if (const auto* append = std::get_if<core::Append>(&command.verb)) out.length = append->total;
-  if (const auto* create = std::get_if<core::Create>(&command.verb)) out.length = create->total;
-  out.content_type = command.attributes.content_type;
-  out.headers = head.headers;
-  return out;
-}
-
-std::string_view word_of(const core::Outcome& outcome) {
-  struct Word {
-    std::string_view operator()(const core::Incomplete&) const { return "incomplete"; }
-    std::string_view operator()(const core::Complete&) const { return "complete"; }
-    std::string_view operator()(const core::Cancelled&) const { return "cancelled"; }
-    std::string_view operator()(const core::Inspected&) const { return "inspected"; }
-    std::string_view operator()(const core::Refused& refused) const {
-      return core::problem_entry(refused.problem.type).slug;
-    }
-    std::string_view operator()(const core::ClientGone&) const { return "client-gone"; }
-  };
-  return std::visit(Word(), outcome);
-}
 
 }  // namespace
 
@@ -62,7 +29,6 @@ struct UploadHandler::Spoken {
   Spoken& operator=(const Spoken&) = delete;
 
   Answer rendered(const core::Outcome& outcome, const core::Command* command) const;
-  Answer denied(const Denial& denial, const core::Command* command) const;
 
   const std::shared_ptr<const Request> request;
   const protocols::Dialect* const dialect;
@@ -73,57 +39,18 @@ struct UploadHandler::Spoken {
 
 Answer UploadHandler::Spoken::rendered(const core::Outcome& outcome,
                                        const core::Command* command) const {
-  Answer answer;
-  auto response = dialect->render(outcome, request->head(), command, context);
-  if (response) {
-    answer.head = std::move(response->head);
-    answer.body = std::move(response->body);
-    answer.close = response->close;
-  } else {
-    answer.gone = true;
-  }
-  answer.end = word_of(outcome);
-  return answer;
-}
-
-// The application's own answer, as far as clients need it.
-Answer UploadHandler::Spoken::denied(const Denial& denial,
-                                     const core::Command* command) const {
-  Answer answer;
-  const bool refuses = denial.status >= 400 && denial.status <= 499;
-  const int status = refuses ? denial.status : 403;
-  if (denial.body.empty() || denial.body.size() > kDenialBodyMax) {
-    std::optional<core::ProblemType> type;
-    for (const core::ProblemEntry& entry : core::problem_catalogue()) {
-      if (entry.status == status && !type) type = entry.type;
-    }
-    // The catalogue's first 400 and 404 speak of other things than the application does.
-    if (type && status != 400 && status != 404) {
-      const core::Outcome refused = core::Refused{core::Problem(*type), std::nullopt};
-      answer = rendered(refused, command);
-    }
-    answer.head.status = status;
-  } else {
-    answer.head.status = status;
-    const std::string* type = denial.headers.find("Content-Type");
-    answer.head.headers.add("Content-Type", type != nullptr ? *type : "text/plain; charset=utf-8");
-    answer.body = denial.body;
-  }
-  dialect->mark(&answer.head.headers);
-  for (const char* name : {"WWW-Authenticate", "Retry-After"}) {
-    for (const wire::Header& header : denial.headers.list()) {
-      if (equals_ignoring_case(header.name, name)) answer.head.headers.add(name, header.value);
-    }
-  }
-  answer.end = "denied";
-  return answer;
+  return http::rendered(dialect->render(outcome, request->head(), command, context), outcome);
 }
 
 UploadHandler::UploadHandler(Services services, const HttpOptions& options, ByteCount size_max)
     : services_(services),
+      permission_(Permission::Services{services.clock, services.log, services.app},
+                  options.auth_deadline),
       dialects_(options.routes, size_max),
+      forms_(FormHandler::Services{services.random, &permission_, services.uploads}, options),
+      google_(GoogleHandler::Services{services.random, &permission_, services.uploads}, options,
+              size_max),
       cors_(options.cors_origins),
-      auth_deadline_(options.auth_deadline),
       forwarded_(options.forwarded) {}
 
 Task<Answer> UploadHandler::handle(std::shared_ptr<const Request> request,
@@ -131,8 +58,9 @@ Task<Answer> UploadHandler::handle(std::shared_ptr<const Request> request,
   const wire::RequestHead& head = request->head();
   const protocols::Dialect* dialect = dialects_.of(head);
   Answer answer;
+  if (google_.takes(head) || forms_.takes(head)) co_return co_await nameless(request, body);
   if (dialect == nullptr) {
-    if (head.method == "OPTIONS" && head.target == "*") {
+    if (head.method == "OPTIONS" && (head.target == "*" || forms_.serves(head.path))) {
       answer = options_answer(*request, nullptr);
     } else {
       answer = problem_answer(core::Problem(core::ProblemType::kNoSuchResource), request->id());
@@ -142,7 +70,8 @@ Task<Answer> UploadHandler::handle(std::shared_ptr<const Request> request,
   if (head.method == "OPTIONS") {
     answer = options_answer(*request, dialect);
   } else {
-    const Spoken spoken(request, dialect, fresh_name(), origin_of(*request, forwarded_));
+    const Spoken spoken(request, dialect, fresh_name(services_.random),
+                        origin_of(*request, forwarded_));
     auto parsed = dialect->parse(head, spoken.context);
     if (parsed) {
       std::string name = parsed->name;
@@ -163,32 +92,33 @@ Task<Answer> UploadHandler::handle(std::shared_ptr<const Request> request,
 Task<Answer> UploadHandler::serve(const Spoken* spoken, core::Command command,
                                   engine::BodySource* body) {
   const core::Command asked = command;  // the engine takes its own
-  AuthRequest question = auth_request(*spoken->request, command);
-  const Deadline deadline(services_.clock->now() + auth_deadline_);
-  auto allowed = co_await services_.app->authorize(std::move(question), deadline);
-  if (!allowed) {
-    services_.log->warn(
-        "the application cannot be asked",
-        {{"request_id", spoken->request->id()}, {"error", allowed.error().detail()}});
-    core::Problem problem(core::ProblemType::kApplicationUnavailable);
-    problem.retry_after_s = kAppRetryAfterS;
-    const core::Outcome refused = core::Refused{std::move(problem), std::nullopt};
-    co_return spoken->rendered(refused, &asked);
+  Permission::Refuse refuse = [spoken, &asked](const core::Outcome& refused) {
+    return spoken->rendered(refused, &asked);
+  };
+  auto allowed = co_await permission_.ask(spoken->request, asked, std::move(refuse));
+  if (auto* denial = std::get_if<Answer>(&allowed)) {
+    spoken->dialect->mark(&denial->head.headers);
+    co_return std::move(*denial);
   }
-  if (const auto* denial = std::get_if<Denial>(&*allowed)) {
-    co_return spoken->denied(*denial, &asked);
-  }
-  core::Grant grant = std::get<core::Grant>(std::move(*allowed));
+  core::Grant grant = std::get<core::Grant>(std::move(allowed));
   const core::Outcome outcome =
       co_await services_.uploads->execute(std::move(command), std::move(grant), body);
   co_return spoken->rendered(outcome, &asked);
 }
 
-// 128 bits nobody can guess, fit for an address.
-std::string UploadHandler::fresh_name() const {
-  std::array<std::byte, 16> raw{};
-  services_.random->fill(raw);
-  return base64url(raw);
+// Requests that do not say in their path which upload they mean.
+Task<Answer> UploadHandler::nameless(std::shared_ptr<const Request> request,
+                                     engine::BodySource* body) const {
+  std::string origin = origin_of(*request, forwarded_);
+  Answer answer;
+  if (google_.takes(request->head())) {
+    answer = co_await google_.handle(request, std::move(origin), body);
+  } else {
+    answer = co_await forms_.handle(request, std::move(origin), body);
+  }
+  cors_.expose(request->head(), &answer.head.headers);
+  answer.head.headers.set("Cache-Control", "no-store");
+  co_return answer;
 }
 
 Answer UploadHandler::options_answer(const Request& request,

@@ -1,6 +1,8 @@
 // UploadHandler: what the upload listener serves. Finds the route, lets its dialect read the head,
 // asks the application, hands the command to the engine, and renders the outcome.
 //
+//   Google's addresses   http/google_handler.h
+//   POST to a route      http/form_handler.h
 //   path below a route   the dialect of http/dialects.h; OPTIONS: preflight or its own answer
 //   everything else      404
 //
@@ -19,8 +21,11 @@
 #include "http/answer.h"
 #include "http/cors.h"
 #include "http/dialects.h"
+#include "http/form_handler.h"
+#include "http/google_handler.h"
 #include "http/handler.h"
 #include "http/options.h"
+#include "http/permission.h"
 #include "http/request.h"
 #include "http/uploads.h"
 #include "ports/app.h"
@@ -53,12 +58,14 @@ class UploadHandler final : public Handler {
 
   Task<Answer> serve(const Spoken* spoken, core::Command command, engine::BodySource* body);
   Answer options_answer(const Request& request, const protocols::Dialect* dialect) const;
-  std::string fresh_name() const;
+  Task<Answer> nameless(std::shared_ptr<const Request> request, engine::BodySource* body) const;
 
   const Services services_;
+  const Permission permission_;
   const Dialects dialects_;
+  const FormHandler forms_;
+  const GoogleHandler google_;
   const Cors cors_;
-  const Duration auth_deadline_;
   const bool forwarded_;
 };
 

@@ -45,6 +45,10 @@ using Parsed = tl::expected<core::Command, core::Problem>;
 // render(core::Refused{problem}, ...).
 Parsed parse(const wire::RequestHead& request, const Put308Options& options);
 
+// What a PUT or POST means for an upload that is named already: data or a query. For dialects that
+// name uploads elsewhere than in the path. `command`: with its name; gets verb and attributes.
+Parsed carried(const wire::RequestHead& request, ByteCount size_max, core::Command command);
+
 // `request`: the one the outcome belongs to. `request_id`: the problem's instance.
 // nullopt for ClientGone: there is nobody to answer.
 // Content-Length is set, except where HEAD or 204 leave it out.

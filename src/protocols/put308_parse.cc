@@ -67,10 +67,9 @@ std::optional<core::Problem> over_limit(std::optional<ByteCount> total, std::uin
                                                    std::to_string(size_max.value()));
 }
 
-// PUT and POST: data or a query.
-Parsed data_or_query(const wire::RequestHead& request, const Put308Options& options,
-                     core::Command command) {
-  if (auto other = other_protocol(request)) return tl::unexpected(std::move(*other));
+}  // namespace
+
+Parsed carried(const wire::RequestHead& request, ByteCount size_max, core::Command command) {
   const auto range = content_range(request.headers);
   if (!range) return tl::unexpected(range.error());
 
@@ -86,7 +85,7 @@ Parsed data_or_query(const wire::RequestHead& request, const Put308Options& opti
     if (!total) return tl::unexpected(total.error());
     core::Query query;
     if (*total) query.total = ByteCount(**total);
-    if (auto large = over_limit(query.total, 0, options.size_max)) {
+    if (auto large = over_limit(query.total, 0, size_max)) {
       return tl::unexpected(std::move(*large));
     }
     command.verb = query;
@@ -105,7 +104,7 @@ Parsed data_or_query(const wire::RequestHead& request, const Put308Options& opti
   // Both summands are at most 2^63 - 1.
   const std::uint64_t end =
       append->begin.value_or(ByteOffset(0)).value() + append->length.value_or(ByteCount(0)).value();
-  if (auto large = over_limit(append->total, end, options.size_max)) {
+  if (auto large = over_limit(append->total, end, size_max)) {
     return tl::unexpected(std::move(*large));
   }
   auto attributes = object_attributes(request.headers);
@@ -114,8 +113,6 @@ Parsed data_or_query(const wire::RequestHead& request, const Put308Options& opti
   command.verb = *append;
   return command;
 }
-
-}  // namespace
 
 Parsed parse(const wire::RequestHead& request, const Put308Options& options) {
   const std::string_view method = request.method;
@@ -131,7 +128,10 @@ Parsed parse(const wire::RequestHead& request, const Put308Options& options) {
 
   core::Command command;
   command.name = std::move(*name);
-  if (carries) return data_or_query(request, options, std::move(command));
+  if (carries) {
+    if (auto other = other_protocol(request)) return tl::unexpected(std::move(*other));
+    return carried(request, options.size_max, std::move(command));
+  }
   if (method == "HEAD") {
     command.verb = core::Query{};
   } else if (method == "GET") {

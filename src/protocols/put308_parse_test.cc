@@ -258,8 +258,8 @@ TEST(Put308Parse, Parallel) {
       append_of(range("bytes 20-29/*", "1").field("X-Upload-Content-Length", "30"));
   EXPECT_TRUE(announced.parallel);
   EXPECT_EQ(announced.total, ByteCount(30));
-  const core::Append start = append_of(
-      put(0).field("X-Upload-Parallel", "1").field("X-Upload-Content-Length", "30"));
+  const core::Append start =
+      append_of(put(0).field("X-Upload-Parallel", "1").field("X-Upload-Content-Length", "30"));
   EXPECT_TRUE(start.parallel);
   EXPECT_EQ(start.total, ByteCount(30));
   EXPECT_FALSE(start.begin.has_value());

@@ -1,7 +1,4 @@
-#include <array>
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,9 +9,9 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/text.h"
-#include "base/time.h"
 #include "protocols/put308.h"
 #include "protocols/put308_fields.h"
+#include "protocols/result_json.h"
 
 namespace sluice::protocols::put308 {
 
@@ -54,28 +51,6 @@ void add_all_ranges(wire::Headers& headers, const std::vector<ByteRange>& ranges
   if (!list.empty()) headers.add("X-Upload-Ranges", list);
 }
 
-// 2026-11-25T09:15:00.123Z
-std::string rfc3339(WallTime time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  std::array<char, 64> out{};
-  const int n = std::snprintf(
-      out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return std::string(out.data(), static_cast<std::size_t>(n));
-}
-
-std::string_view without_quotes(std::string_view etag) noexcept {
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
-    etag.remove_prefix(1);
-    etag.remove_suffix(1);
-  }
-  return etag;
-}
-
 // An entity tag that may stand in a header field; empty: none.
 std::string etag_field(const ETag& etag) {
   const std::string& text = etag.str();
@@ -84,19 +59,6 @@ std::string etag_field(const ETag& etag) {
   }
   if (text.empty() || text.front() == '"' || text.starts_with("W/\"")) return text;
   return '"' + text + '"';
-}
-
-// Only what is known: clients check hashes that are present (digest section 4).
-boost::json::object result_json(const core::UploadResult& result) {
-  boost::json::object out;
-  out["kind"] = "storage#object";
-  out["name"] = result.name;
-  out["size"] = std::to_string(result.size.value());
-  if (!result.etag.empty()) out["etag"] = without_quotes(result.etag.str());
-  if (result.checksum) {
-    out[wire::to_string(result.checksum->kind())] = result.checksum->base64();
-  }
-  return out;
 }
 
 boost::json::object inspected_json(const core::Inspected& upload) {

@@ -13,7 +13,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The quick ones first: they say sooner what is wrong.
-ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_faults", "crowd", "no_disk",
+ORDER = ["put308_rows", "forms", "google", "http_front", "auth", "tls", "operation", "store_faults", "crowd", "no_disk",
          "kill9", "cuts", "sizes"]
 
 
