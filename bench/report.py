@@ -142,6 +142,18 @@ def paragraph(text):
     return textwrap.fill(" ".join(text.split()), 118, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
+def caution(report):
+    """What has to be read first, if others used the machine or there is only one round."""
+    words = []
+    if max(report.load) > 2 * os.cpu_count():
+        words.append(f"others used the machine as well (load average up to {max(report.load):.0f} on {os.cpu_count()} "
+                     "processors), so that times are far too long and CPU seconds too high")
+    rounds = [len(runs) for rows in report.results.values() for runs in rows.values() if runs]
+    if rounds and min(rounds) < 2:
+        words.append("some workloads ran one round only")
+    return paragraph(f"**Provisional:** {'; '.join(words)}.") + "\n" if words else ""
+
+
 def document(report, bench):
     """report: see run.Report."""
     where, what = machine(), versions(bench.sluice)
@@ -173,7 +185,7 @@ def document(report, bench):
 | sluice's settings | {", ".join(f"`{s}`" for s in bench.settings) or "defaults"} |
 | load average | {min(report.load):.1f} to {max(report.load):.1f} |
 
-## Targets
+{caution(report)}## Targets
 
 {lines[0]}
 |---|---|---|---|
