@@ -598,8 +598,11 @@ std::optional<core::Outcome> LiveUpload::accept(Writer& writer, Bytes bytes) {
       SLUICE_CHECK(take.value() > 0);  // next_read() ends at the part and at the total
       if (assembly.resident() == ByteCount()) slot.held_since = services_->clock->now();
       assembly.add(at, bytes.take_front(take));
+      // Where a body must not be longer than the object the last part waits for the body's end: a
+      // refused one must not make the object whole (T-27).
+      const bool last = writer.exact && row_.total && assembly.range().end() == end_of(*row_.total);
       // A part that is being parked joins the queue when that has ended.
-      if (assembly.full() && !slot.busy() && !is_small()) ready_.push_back(*number);
+      if (assembly.full() && !slot.busy() && !is_small() && !last) ready_.push_back(*number);
     }
     writer.next = at + take;
   }

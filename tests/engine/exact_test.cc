@@ -241,12 +241,18 @@ TEST_F(Exact, OneOfManySucceeds) {
 }
 
 TEST_F(Exact, TooMuch) {  // T-27
-  run(create(10));
-  expect_refused(append(exact(0, 11), text(11)), ProblemType::kBodyTooLong);
+  run(create(7));
+  expect_refused(append(exact(0, 8), text(8)), ProblemType::kBodyTooLong);
   EXPECT_EQ(offset(query()), 0U);
-  expect_refused(append(exact(0, std::nullopt), text(11)), ProblemType::kBodyTooLong);
+  expect_refused(append(exact(0, std::nullopt), text(8)), ProblemType::kBodyTooLong);
   EXPECT_EQ(offset(query()), 0U);
-  EXPECT_EQ(out.state.snapshot().at(0).state, UploadState::kOpen);
+  // Parts that were full before the end was seen stay; the object does not become whole.
+  run(create(20));
+  expect_refused(append(exact(0, std::nullopt), text(21)), ProblemType::kBodyTooLong);
+  EXPECT_EQ(offset(query()), 16U);
+  ASSERT_TRUE(is_complete(append(exact(16, 4), text(20).substr(16))));
+  world.pass(std::chrono::seconds(5));
+  expect_object(text(20));
 }
 
 TEST_F(Exact, TotalLater) {  // T-35 to T-37
