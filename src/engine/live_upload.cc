@@ -683,6 +683,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
   co_return co_await progress(row_.total);
 }
 
+Task<bool> LiveUpload::has_newer_writer(WriterId id) { co_return last_writer_ != id; }
+
 // --- queries
 
 Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, core::RangeSet recorded) {

@@ -104,6 +104,9 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Task<Step> offer(WriterId writer, Bytes bytes);
   Task<core::Outcome> finish(WriterId writer, BodyEnd end);
 
+  // A request has become a writer after this one did.
+  Task<bool> has_newer_writer(WriterId id);
+
   // --- other requests
 
   // nullopt: stale, as Step::Kind::kStale.

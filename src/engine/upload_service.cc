@@ -227,11 +227,11 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
     if (ours && (!row || row->id != *ours)) {
       co_return refuse(ProblemType::kTakenOver, "a newer request took over");
     }
-    if (ours && !open) co_return ended_result(*row);
     if (row && !open && !verb.may_begin) {
       if (row->state != UploadState::kComplete) co_return ended_result(*row);
       co_return co_await append_to_complete(std::move(*row), verb, body);
     }
+    if (ours && !open) co_return ended_result(*row);
     if (open && (verb.begin || ours)) {  // continue
       Result<Use> use = co_await wake(row->id);
       if (!use) {
@@ -407,7 +407,12 @@ Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Appe
   const Executor owner = up->executor();
   Task<Step> admission = up->admit(verb, body, std::move(recorded));
   Step step = co_await run_on(owner, std::move(admission));
-  if (step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
+  if (step.kind == Step::Kind::kStop) {
+    // Completed a moment ago: what that means for a request that only continues is decided above.
+    const bool complete = std::holds_alternative<core::Complete>(step.outcome);
+    if (complete && verb.exact && !verb.may_begin) co_return std::nullopt;
+    co_return std::move(step.outcome);
+  }
   if (step.kind == Step::Kind::kStale) {
     co_await retire(up);
     co_return std::nullopt;
@@ -449,10 +454,20 @@ Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Appe
     end = BodyEnd::kDisconnected;
   }
   --writers_;
-  if (!thrown && step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
-  Task<core::Outcome> finishing = up->finish(writer, end);
-  core::Outcome outcome = co_await run_on(owner, std::move(finishing));
+  core::Outcome outcome = std::move(step.outcome);
+  if (thrown || step.kind != Step::Kind::kStop) {
+    Task<core::Outcome> finishing = up->finish(writer, end);
+    outcome = co_await run_on(owner, std::move(finishing));
+  }
   if (thrown) std::rethrow_exception(thrown);
+  const bool success = std::holds_alternative<core::Complete>(outcome) ||
+                       std::holds_alternative<core::Incomplete>(outcome);
+  if (success && verb.exact) {
+    // It would say that the bytes of this very request are stored (T-95).
+    Task<bool> asking = up->has_newer_writer(writer);
+    const bool superseded = co_await run_on(owner, std::move(asking));
+    if (superseded) co_return refuse(ProblemType::kTakenOver, "a newer request took over");
+  }
   co_return outcome;
 }
 

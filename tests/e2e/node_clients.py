@@ -50,6 +50,8 @@ def finish(process, timeout=120):
         raise AssertionError("the client does not end") from None
     finally:
         processes.forget(process)
+        for stream in (process.stdout, process.stderr):
+            stream.close()
     assert out.strip(), f"the client said nothing: {err[-2000:]}"
     answer = json.loads(out.splitlines()[-1])
     assert "error" not in answer, answer["error"]

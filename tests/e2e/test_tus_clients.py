@@ -86,8 +86,8 @@ class Clients(ClientTest):
         gateway = self.gateway(store, sets={"linger": "300ms"})
         data, path = self.file("tus-cuts", 48 * MIB + 5)
         plans = [[{"at": at, "do": how}] for at, how in (
-            (6 * MIB, "rst"), (9 * MIB + 1, "fin"), (200, "rst"), (3 * MIB, "rst"), (7 * MIB, "fin"),
-            (11 * MIB, "rst"))]
+            (6 * MIB, "rst"), (9 * MIB + 1, "fin"), (200, "rst"), (2 * MIB, "rst"), (3 * MIB, "fin"),
+            (MIB, "rst"), (4 * MIB, "fin"), (5 * MIB + 7, "rst"), (2 * MIB, "fin"), (3 * MIB, "rst"))]
         plans.append([{"dir": "down", "at": 40, "do": "rst"}])
         proxy = self.proxy(gateway.port, *plans)
         done = node_clients.run("tus_client.mjs", self.job(proxy.port, path, data.size,

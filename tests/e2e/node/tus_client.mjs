@@ -4,6 +4,7 @@
 //   abortAfter               bytes sent after which the upload is terminated (DELETE)
 // and prints one JSON line: {url, sent, errors}, with `terminated` or `error` where that is so.
 import fs from "node:fs";
+import { PassThrough } from "node:stream";
 import * as tus from "tus-js-client";
 
 const job = JSON.parse(process.argv[2]);
@@ -14,7 +15,9 @@ function finish(more) {
   process.exit(more.error ? 1 : 0);
 }
 
-const stream = fs.createReadStream(job.file);
+// Who defers the length does not know the file's: of a file the client would announce whole chunks.
+const file = fs.createReadStream(job.file);
+const stream = job.options.uploadLengthDeferred ? file.pipe(new PassThrough()) : file;
 const upload = new tus.Upload(stream, {
   endpoint: job.endpoint,
   retryDelays: Array(60).fill(100),
