@@ -198,9 +198,10 @@ std::vector<Key> make_keys() {
   add(
       route_key("Where uploads are accepted, and in which dialect; in the file `[[route]]` with "
                 "`prefix` and `dialect`."));
-  add(bool_key("http.forwarded", SLUICE_FIELD(options.http.forwarded),
-               "Believe `X-Forwarded-Proto` and `X-Forwarded-Host` when an answer holds an absolute "
-               "address. Only behind a proxy that sets them itself."));
+  add(bool_key(
+      "http.forwarded", SLUICE_FIELD(options.http.forwarded),
+      "Believe `X-Forwarded-Proto` and `X-Forwarded-Host` when an answer holds an absolute "
+      "address. Only behind a proxy that sets them itself."));
   add(size_key("http.header_bytes_max", SLUICE_FIELD(options.http.header_bytes_max), kKiB, kMiB, 1,
                "Request line and headers together; more is refused with 431."));
   add(duration_key("http.header_timeout", SLUICE_FIELD(options.http.header_timeout), seconds(1),
@@ -232,9 +233,11 @@ std::vector<Key> make_keys() {
   add(list_key("form.redirects", SLUICE_FIELD(options.http.form_redirects), check_redirect,
                "Where a form's field `redirect_to` may send the browser afterwards: beginnings of "
                "absolute addresses, for example `https://app.example/`."));
-  add(text_key("google.bucket", SLUICE_FIELD(options.http.google_bucket),
-               "Serve Google's JSON upload API below `/upload/storage/v1/b/BUCKET/o` under this "
-               "bucket name; `*` takes any name. Empty: off. The objects go to `store`."));
+  add(text_key(
+      "google.bucket", SLUICE_FIELD(options.http.google_bucket),
+      "Serve Google's JSON upload API below `/upload/storage/v1/b/BUCKET/o` under this "
+      "bucket name; `*` takes any name. Empty: off. The objects go to `store`. `checksum` is "
+      "crc32c then, unless it is set, because Google's clients compare it."));
 
   section = "Retries towards the store";
   add(integer_key("retry.attempts_max", SLUICE_FIELD(options.store_retry.attempts_max), 1, 100,

@@ -12,6 +12,7 @@
 #include "config/store_url.h"
 #include "config/toml_file.h"
 #include "config/validate.h"
+#include "wire/checksum.h"
 
 namespace sluice::config {
 namespace {
@@ -189,6 +190,7 @@ class Loader {
   }
 
   void build() {
+    choose_checksum();
     const auto store = parse_store_url(draft_.store_url, draft_.s3, sources_.working_directory);
     if (store) {
       draft_.options.store = *store;
@@ -206,6 +208,13 @@ class Loader {
     std::move(found.begin(), found.end(), std::back_inserter(loaded_.problems));
     for (const Key& key : keys()) loaded_.effective[key.name].value = key.show(draft_);
     loaded_.options = std::move(draft_.options);
+  }
+
+  // Google's clients compare the answer's crc32c with their own and fail without one.
+  void choose_checksum() {
+    if (draft_.options.http.google_bucket.empty() || draft_.options.engine.checksum) return;
+    draft_.options.engine.checksum = wire::ChecksumKind::kCrc32c;
+    draft_.s3.checksum = wire::ChecksumKind::kCrc32c;
   }
 
   const Sources& sources_;

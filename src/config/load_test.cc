@@ -141,6 +141,15 @@ dialect = "vimeo"
   EXPECT_EQ(loaded.options.http.routes[1].speaks, http::HttpOptions::Speaks::kVimeo);
 }
 
+TEST_F(Load, GoogleNeedsItsChecksum) {
+  const Loaded chosen = with_file("[google]\nbucket = \"b\"\n");
+  EXPECT_EQ(chosen.options.http.google_bucket, "b");
+  EXPECT_EQ(chosen.options.engine.checksum, wire::ChecksumKind::kCrc32c);
+  const Loaded other = with_file("checksum = \"crc64nvme\"\n[google]\nbucket = \"b\"\n");
+  EXPECT_EQ(other.options.engine.checksum, wire::ChecksumKind::kCrc64Nvme);
+  EXPECT_FALSE(with_file("").options.engine.checksum);
+}
+
 TEST_F(Load, AllProblemsAtTheirPlaces) {
   const Loaded loaded = with_file(R"(part_sise = "8MiB"
 linger = 10

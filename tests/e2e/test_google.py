@@ -119,11 +119,8 @@ def discovery(port):
 
 class Python(GoogleTest):
     def upload(self, store, size, cuts=(), body=None, **media):
-        try:
-            from googleapiclient import discovery as api
-            from googleapiclient.http import MediaFileUpload, build_http
-        except ImportError:
-            self.skipTest("python3-googleapi is not installed")
+        from googleapiclient import discovery as api  # python3-googleapi
+        from googleapiclient.http import MediaFileUpload, build_http
         gateway = self.serve(store)
         port = self.bad_line(gateway.port, *cuts).port if cuts else gateway.port
         data, path = self.file(f"python-{size}", size)

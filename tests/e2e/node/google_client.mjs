@@ -12,7 +12,7 @@ const storage = new Storage({
   projectId: "test",
   retryOptions: {
     idempotencyStrategy: IdempotencyStrategy.RetryAlways,
-    maxRetryDelay: 0.2,
+    maxRetryDelay: 2,
     maxRetries: 30,
     totalTimeout: 100,
   },
