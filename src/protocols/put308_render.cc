@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "protocols/object_json.h"
 #include "protocols/put308.h"
 #include "protocols/put308_fields.h"
 
@@ -68,37 +69,6 @@ std::string rfc3339(WallTime time) {
   return std::string(out.data(), static_cast<std::size_t>(n));
 }
 
-std::string_view without_quotes(std::string_view etag) noexcept {
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
-    etag.remove_prefix(1);
-    etag.remove_suffix(1);
-  }
-  return etag;
-}
-
-// An entity tag that may stand in a header field; empty: none.
-std::string etag_field(const ETag& etag) {
-  const std::string& text = etag.str();
-  for (const char c : text) {
-    if (c < 0x20 || c == 0x7f) return {};
-  }
-  if (text.empty() || text.front() == '"' || text.starts_with("W/\"")) return text;
-  return '"' + text + '"';
-}
-
-// Only what is known: clients check hashes that are present (digest section 4).
-boost::json::object result_json(const core::UploadResult& result) {
-  boost::json::object out;
-  out["kind"] = "storage#object";
-  out["name"] = result.name;
-  out["size"] = std::to_string(result.size.value());
-  if (!result.etag.empty()) out["etag"] = without_quotes(result.etag.str());
-  if (result.checksum) {
-    out[wire::to_string(result.checksum->kind())] = result.checksum->base64();
-  }
-  return out;
-}
-
 boost::json::object inspected_json(const core::Inspected& upload) {
   boost::json::object out;
   out["kind"] = "sluice#upload";
@@ -117,7 +87,7 @@ boost::json::object inspected_json(const core::Inspected& upload) {
   out["created_at"] = rfc3339(upload.created_at);
   if (upload.expires_at) out["expires_at"] = rfc3339(*upload.expires_at);
   if (upload.result) {
-    boost::json::object result = result_json(*upload.result);
+    boost::json::object result = object_json(*upload.result);
     result["completed_at"] = rfc3339(upload.result->completed_at);
     out["result"] = std::move(result);
   }
@@ -177,7 +147,7 @@ class Renderer {
     if (std::string etag = etag_field(result.etag); !etag.empty()) {
       response.head.headers.add("ETag", std::move(etag));
     }
-    return with_body(std::move(response), kJson, boost::json::serialize(result_json(result)));
+    return with_body(std::move(response), kJson, boost::json::serialize(object_json(result)));
   }
 
   std::optional<Response> operator()(const core::Cancelled&) const { return begin(204); }
