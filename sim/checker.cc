@@ -425,7 +425,8 @@ void Checker::check_refusal(const Asked& asked, const core::Refused& refused) {
                                        ProblemType::kCompleting,     ProblemType::kDraining,
                                        ProblemType::kOverloaded,     ProblemType::kRequestTimeout,
                                        ProblemType::kUploadNotFound, ProblemType::kUploadGone,
-                                       ProblemType::kUploadFailed,   ProblemType::kAlreadyComplete};
+                                       ProblemType::kUploadFailed,   ProblemType::kAlreadyComplete,
+                                       ProblemType::kOffsetMismatch};
   const ProblemType type = refused.problem.type;
   if (std::find(std::begin(kExpected), std::end(kExpected), type) == std::end(kExpected)) {
     outside_->violate("an honest request was refused: " + refused.problem.detail + " (" +

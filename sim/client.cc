@@ -62,6 +62,9 @@ Task<void> Client::run() {
     case ClientKind::kSendsUntilDone:
       co_await send_chunks(false);
       break;
+    case ClientKind::kAppendsExactly:
+      co_await append_exactly();
+      break;
     case ClientKind::kSwarms:
       co_await swarm();
       break;
@@ -119,6 +122,39 @@ Task<void> Client::send_chunks(bool total_known) {
     if (succeeded(answer)) co_return;
     at = begin_again(answer) ? ByteOffset() : next_offset(answer);
     // A client that is getting on need not wait.
+    if (!at) co_await rest();
+  }
+}
+
+Task<void> Client::append_exactly() {
+  const std::size_t size = file_->content.size();
+  const std::size_t chunk = draw_.between(1, std::max<std::size_t>(size, 1));
+  const bool total_known = draw_.chance(700);
+  std::optional<ByteOffset> at;
+  while (!gives_up()) {
+    Answer answer;
+    if (at) {
+      core::Append append;
+      append.begin = *at;
+      append.may_begin = false;
+      append.exact = true;
+      const std::size_t length = std::min<std::size_t>(chunk, size - at->value());
+      if (draw_.chance(700)) append.length = ByteCount(length);
+      if (length == size - at->value()) append.total = ByteCount(size);
+      answer = co_await send_append(append, length);
+    } else {
+      core::Query query;
+      query.settle = draw_.chance(300);
+      core::Command request = command();
+      request.verb = query;
+      answer = co_await exchange(std::move(request), nullptr);
+    }
+    if (succeeded(answer)) co_return;
+    if (begin_again(answer)) {
+      answer = co_await create(total_known);
+      if (succeeded(answer)) co_return;
+    }
+    at = next_offset(answer);
     if (!at) co_await rest();
   }
 }
@@ -222,6 +258,14 @@ Task<Client::Answer> Client::send(ByteOffset begin, std::size_t length, bool wit
   co_return co_await send_append(append, length);
 }
 
+Task<Client::Answer> Client::create(bool with_total) {
+  core::Create create;
+  if (with_total) create.total = ByteCount(file_->content.size());
+  core::Command request = command();
+  request.verb = create;
+  co_return co_await exchange(std::move(request), nullptr);
+}
+
 // The empty request.
 Task<Client::Answer> Client::begin_parallel() {
   core::Append append;
@@ -272,7 +316,7 @@ Task<Client::Answer> Client::query(bool with_total) {
 Task<Client::Answer> Client::exchange(core::Command request, std::shared_ptr<SimBody> body) {
   Process* const process = any_process_();
   if (process == nullptr) co_return std::nullopt;
-  static constexpr std::string_view kVerbs[] = {"append", "query", "cancel", "inspect"};
+  static constexpr std::string_view kVerbs[] = {"append", "query", "cancel", "inspect", "create"};
   const auto* append = std::get_if<core::Append>(&request.verb);
   outside_->note(name_, kVerbs[request.verb.index()], process->name(),
                  append != nullptr && append->begin ? append->begin->value() : 0,

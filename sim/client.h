@@ -24,6 +24,7 @@ enum class ClientKind {
   kContinues,       // the whole range first, then asks and sends the rest
   kSendsChunks,     // ranges of its own size, the total known
   kSendsUntilDone,  // chunks without a total; the last one tells it
+  kAppendsExactly,  // begins without bytes, then appends at the offset it was told (tus)
   kSwarms,          // one connection of a parallel upload: any ranges of it, in any order
   kAsks,            // queries and inspections only
   kCancels,         // one cancel, some time
@@ -45,12 +46,14 @@ class Client {
   Task<void> put_whole();
   Task<void> continue_whole();
   Task<void> send_chunks(bool total_known);
+  Task<void> append_exactly();
   Task<void> swarm();
   Task<void> ask();
   Task<void> cancel();
 
   Task<Answer> put();
   Task<Answer> send(ByteOffset begin, std::size_t length, bool with_total, bool ends_object);
+  Task<Answer> create(bool with_total);
   Task<Answer> begin_parallel();
   Task<Answer> send_parallel(ByteRange range);
   Task<Answer> send_append(core::Append append, std::size_t length);

@@ -65,7 +65,8 @@ void World::add_name(std::uint32_t number) {
   } else if (!outside_.settings.swarms || !add_swarm(of_name.front())) {
     constexpr ClientKind kSenders[] = {ClientKind::kPutsWhole,   ClientKind::kContinues,
                                        ClientKind::kSendsChunks, ClientKind::kSendsUntilDone,
-                                       ClientKind::kSendsChunks, ClientKind::kContinues};
+                                       ClientKind::kSendsChunks, ClientKind::kContinues,
+                                       ClientKind::kAppendsExactly, ClientKind::kAppendsExactly};
     const std::uint64_t racing = draw.chance(300) ? draw.between(1, 2) : 0;
     for (std::uint64_t i = 0; i <= racing; ++i) {
       add_client(kSenders[draw.between(0, std::size(kSenders) - 1)], of_name.front());

@@ -15,6 +15,9 @@ build="clang-19 cmake ninja-build ccache mold pkg-config make git curl ca-certif
   libspdlog-dev libfmt-dev prometheus-cpp-dev"
 test="g++ libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev libc6-dev gcc openssl procps strace awscli
   radosgw ceph-mon ceph-osd ceph-common nginx-light haproxy prometheus"
+# Some machines have Node from elsewhere, with npm in the same package.
+command -v node >/dev/null || test="$test nodejs"
+command -v npm >/dev/null || test="$test npm"
 lint="clang-tidy-19 clang-format"
 
 [ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }

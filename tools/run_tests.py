@@ -44,12 +44,12 @@ TSAN_MODULES = ["base", "net", "fetch_net", "statedb", "engine_world"]
 # Test programs that need a real S3 server.
 REAL_STORE = {"s3_real"}
 # End-to-end suites that need one.
-REAL_STORE_E2E = {"sizes", "swarm"}
+REAL_STORE_E2E = {"sizes", "swarm", "tus_clients"}
 # The quick end-to-end suites first: they say sooner what is wrong.
-E2E_ORDER = ["put308_rows", "http_front", "auth", "tls", "operation", "store_faults", "examples"]
+E2E_ORDER = ["put308_rows", "tus_rows", "http_front", "auth", "tls", "operation", "store_faults", "examples"]
 # Suites that are run a second time with the sanitized program: g++ 12 is known to miscompile
 # coroutines, and only AddressSanitizer sees it.
-E2E_SANITIZED = ["put308_rows", "http_front", "auth", "operation"]
+E2E_SANITIZED = ["put308_rows", "tus_rows", "http_front", "auth", "operation"]
 
 # Simulated schedules: always the same, so that a failure is the change's. About a minute.
 SIM_SCHEDULES = 20_000

@@ -61,7 +61,7 @@ Key route_key(std::string help) {
   key.name = "route";
   key.type = ValueType::kRoutes;
   key.help = std::move(help);
-  key.legal = "PREFIX=DIALECT,…; dialect default or vimeo";
+  key.legal = "PREFIX=DIALECT,…; dialect default, vimeo or tus";
   key.set = [](Draft& draft, const std::string& text) -> Result<Ok> {
     SLUICE_TRY(draft.options.http.routes, parse_routes(text));
     return Ok{};
@@ -198,6 +198,9 @@ std::vector<Key> make_keys() {
   add(
       route_key("Where uploads are accepted, and in which dialect; in the file `[[route]]` with "
                 "`prefix` and `dialect`."));
+  add(bool_key("http.forwarded", SLUICE_FIELD(options.http.forwarded),
+               "Believe `X-Forwarded-Proto` and `X-Forwarded-Host` when an answer holds an absolute "
+               "address. Only behind a proxy that sets them itself."));
   add(size_key("http.header_bytes_max", SLUICE_FIELD(options.http.header_bytes_max), kKiB, kMiB, 1,
                "Request line and headers together; more is refused with 431."));
   add(duration_key("http.header_timeout", SLUICE_FIELD(options.http.header_timeout), seconds(1),

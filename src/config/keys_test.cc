@@ -67,7 +67,7 @@ TEST(Keys, SettingOneChangesOnlyThatOne) {
       case ValueType::kList:
         return key.name == "cors.origins" ? "https://a.example" : "X-A,X-B";
       case ValueType::kRoutes:
-        return "/v/=vimeo,/upload/=default";
+        return "/v/=vimeo,/upload/=default,/f/=tus";
     }
     return "";
   };
@@ -114,7 +114,7 @@ TEST(Keys, OutOfRangeIsRefused) {
   refused("auth_url", "app.example", "must begin with");
   refused("auth_url", "https://user:pw@app.example/", "credentials");
   refused("route", "upload", "must begin and end with /");
-  refused("route", "/a/=tus", "dialect \"tus\"");
+  refused("route", "/a/=ftp", "dialect \"ftp\"");
   refused("route", "/a/,/a/=vimeo", "twice");
   refused("route", "", "at least one");
 }

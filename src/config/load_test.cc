@@ -136,9 +136,9 @@ dialect = "vimeo"
   EXPECT_EQ(loaded.options.store_retry.budget_per_success, 0.5);
   EXPECT_EQ(loaded.options.http.cors_origins.size(), 2U);
   ASSERT_EQ(loaded.options.http.routes.size(), 2U);
-  EXPECT_FALSE(loaded.options.http.routes[0].vimeo);
+  EXPECT_EQ(loaded.options.http.routes[0].speaks, http::HttpOptions::Speaks::kPut308);
   EXPECT_EQ(loaded.options.http.routes[1].prefix, "/vimeo/");
-  EXPECT_TRUE(loaded.options.http.routes[1].vimeo);
+  EXPECT_EQ(loaded.options.http.routes[1].speaks, http::HttpOptions::Speaks::kVimeo);
 }
 
 TEST_F(Load, AllProblemsAtTheirPlaces) {

@@ -1,12 +1,20 @@
 #include "config/value_checks.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "base/text.h"
 
 namespace sluice::config {
 namespace {
+
+constexpr std::pair<std::string_view, http::HttpOptions::Speaks> kDialects[] = {
+    {"default", http::HttpOptions::Speaks::kPut308},
+    {"vimeo", http::HttpOptions::Speaks::kVimeo},
+    {"tus", http::HttpOptions::Speaks::kTus},
+};
 
 auto wrong(std::string what) {
   return fail(Errc::kInvalidArgument, std::move(what));
@@ -85,10 +93,12 @@ Result<std::vector<http::HttpOptions::Route>> parse_routes(const std::string& te
       return wrong("route prefix \"" + route.prefix +
                    "\" must begin and end with / and have something between");
     }
-    if (dialect != "default" && dialect != "vimeo") {
-      return wrong("dialect \"" + dialect + "\" is not known; choose default or vimeo");
+    const auto* known = std::find_if(std::begin(kDialects), std::end(kDialects),
+                                     [&](const auto& d) { return d.first == dialect; });
+    if (known == std::end(kDialects)) {
+      return wrong("dialect \"" + dialect + "\" is not known; choose default, vimeo or tus");
     }
-    route.vimeo = dialect == "vimeo";
+    route.speaks = known->second;
     for (const auto& other : routes) {
       if (other.prefix == route.prefix) {
         return wrong("route prefix \"" + route.prefix + "\" is given twice");
@@ -103,7 +113,9 @@ Result<std::vector<http::HttpOptions::Route>> parse_routes(const std::string& te
 std::string format_routes(const std::vector<http::HttpOptions::Route>& routes) {
   std::vector<std::string> items;
   for (const auto& route : routes) {
-    items.push_back(route.prefix + "=" + (route.vimeo ? "vimeo" : "default"));
+    for (const auto& [name, speaks] : kDialects) {
+      if (speaks == route.speaks) items.push_back(route.prefix + "=" + std::string(name));
+    }
   }
   return join(items);
 }

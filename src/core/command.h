@@ -69,7 +69,12 @@ struct Query {
   bool settle = false;
 };
 
-struct Cancel {};   // abort an unfinished upload
+// Abort an unfinished upload.
+struct Cancel {
+  // A complete one: forget it, so that its name is free; the object stays (tus TP-15). False: that is
+  // refused with kAlreadyComplete.
+  bool release_complete = false;
+};
 struct Inspect {};  // state for humans and dashboards; changes nothing
 
 struct Command {

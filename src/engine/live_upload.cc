@@ -192,7 +192,15 @@ core::Outcome LiveUpload::incomplete(bool body_unread) const {
   state.parallel = row_.parallel;
   if (row_.parallel && plan_) state.part_size = ByteCount(plan_->shape().first_bytes);
   state.body_unread = body_unread;
+  state.about = about();
   return state;
+}
+
+core::About LiveUpload::about() const {
+  core::About about;
+  about.raw_metadata = row_.attributes.raw_metadata;
+  if (row_.state == UploadState::kOpen) about.expires_at = row_.touched_at + options_->expire_after;
+  return about;
 }
 
 core::Outcome LiveUpload::refused(ProblemType type, std::string detail, bool body_unread) const {
@@ -222,6 +230,7 @@ std::optional<core::Outcome> LiveUpload::settled_outcome(bool body_unread) const
       core::Complete complete;
       complete.result = *row_.result;
       complete.body_unread = body_unread;
+      complete.about = about();
       return complete;
     }
     case UploadState::kAborting:
@@ -403,6 +412,10 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeS
     step.outcome = refused(ProblemType::kTakenOver, "the upload's state has to be read again", true);
     co_return step;
   }
+  if (append.exact && begin != durable_end()) {
+    step.outcome = co_await offset_mismatch();
+    co_return step;
+  }
   if (!row_.parallel && begin > durable_end()) {  // a gap stores nothing
     step.outcome = incomplete(true);
     co_return step;
@@ -428,6 +441,8 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeS
   writer.next = begin;
   writer.body = body;
   writer.ends_object = append.ends_object;
+  writer.ends_at_total = append.ends_at_total;
+  writer.exact = append.exact;
   if (row_.parallel) {
     if (auto refusal = refuse_in_swarm(append)) {
       step.outcome = std::move(*refusal);
@@ -447,6 +462,19 @@ Task<Step> LiveUpload::admit(core::Append append, BodySource* body, core::RangeS
   pump_ships();
   step = next_read(writer);
   co_return step;
+}
+
+// The refusal of a request that does not begin at the offset, with the offset.
+Task<core::Outcome> LiveUpload::offset_mismatch() {
+  if (writers_.empty() && received_end() > durable_end()) {
+    // Some clients go on with what we say here: say all that we have.
+    const Deadline patience(services_->clock->now() + kQueryPatience);
+    const Result<Ok> settled = co_await settle(patience);
+    static_cast<void>(settled);  // the answer carries the durable offset either way
+    if (auto over = settled_outcome(true)) co_return std::move(*over);
+  }
+  co_return refused(ProblemType::kOffsetMismatch,
+                    "the offset is " + std::to_string(said_end().value()), true);
 }
 
 // --- bytes
@@ -635,7 +663,8 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
     const ByteCount total = writer.next - ByteOffset();
     if (auto refusal = apply_total(total)) co_return std::move(*refusal);
   }
-  if (row_.total && received_end() == end_of(*row_.total)) {
+  const bool may_end = writer.ends_object || writer.ends_at_total;
+  if (may_end && row_.total && received_end() == end_of(*row_.total)) {
     co_return co_await complete_and_answer();
   }
   const Result<Ok> settled = co_await settle_range(own, Deadline::never());
@@ -645,9 +674,16 @@ Task<core::Outcome> LiveUpload::finish(WriterId id, BodyEnd end) {
         ? refused(ProblemType::kTakenOver, "another process took over", false)
         : store_refusal();
   }
+  if (writer.exact && said_end() < writer.next) {
+    // Success would say that the whole body is stored (TP-05).
+    co_return refused(ProblemType::kTakenOver, "a newer request took over", false);
+  }
+  if (!may_end) co_return incomplete(false);
   // A newer writer may have brought the rest meanwhile.
   co_return co_await progress(row_.total);
 }
+
+Task<bool> LiveUpload::has_newer_writer(WriterId id) { co_return last_writer_ != id; }
 
 // --- queries
 
@@ -659,6 +695,12 @@ Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, core::Ra
   if (query.total && row_.total && *query.total != *row_.total) {
     co_return refused(ProblemType::kTotalMismatch,
                       "the total was said to be " + std::to_string(row_.total->value()), false);
+  }
+  if (query.settle) {
+    std::optional<core::Outcome> refusal = co_await settle_for_good();
+    if (refusal) co_return std::move(*refusal);
+    if (query.total) co_return co_await progress(query.total);
+    co_return incomplete(false);
   }
   const Instant now = services_->clock->now();
   const Duration silence = std::chrono::seconds(1);
@@ -675,6 +717,19 @@ Task<std::optional<core::Outcome>> LiveUpload::query(core::Query query, core::Ra
   }
   const std::optional<ByteCount> total = query.total ? query.total : row_.total;
   co_return co_await progress(total);
+}
+
+// Ends the running append and makes durable what it brought. Answers what stands against that.
+Task<std::optional<core::Outcome>> LiveUpload::settle_for_good() {
+  if (!row_.parallel) fence_writers();
+  store_error_.reset();
+  const Instant now = services_->clock->now();
+  const WriterId newest = last_writer_;
+  const Result<Ok> settled = co_await settle(Deadline(now + kQueryPatience));
+  if (auto over = settled_outcome(false)) co_return std::move(*over);
+  // A newer append has begun; its bytes count from now on.
+  if (settled || last_writer_ != newest) co_return std::nullopt;
+  co_return store_refusal();
 }
 
 // How far an open upload is. With nothing missing that is the object: an offset equal to the length

@@ -104,12 +104,17 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   Task<Step> offer(WriterId writer, Bytes bytes);
   Task<core::Outcome> finish(WriterId writer, BodyEnd end);
 
+  // A request has become a writer after this one did.
+  Task<bool> has_newer_writer(WriterId id);
+
   // --- other requests
 
   // nullopt: stale, as Step::Kind::kStale.
   Task<std::optional<core::Outcome>> query(core::Query query, core::RangeSet recorded);
   // Aborts an open upload. kConflict: it is completing or complete.
   Task<Result<Ok>> abort(std::string reason);
+  // Makes the name of a complete upload free. kConflict: it is not complete.
+  Task<Result<Ok>> release_name();
   // Waits for a running completion or abort to end. False: not within the time.
   Task<bool> wait_settled(Deadline deadline);
   // Waits until nothing is on its way to the store. Store calls have deadlines, so that it ends.
@@ -154,6 +159,8 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
     ByteOffset next;   // where the next byte of the body belongs
     BodySource* body = nullptr;
     bool ends_object = false;
+    bool ends_at_total = true;
+    bool exact = false;
   };
   struct Slot {
     Slot(PartNumber number, ByteRange range, wire::ChecksumKind kind)
@@ -174,6 +181,9 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
 
   // admission and bytes (live_upload.cc)
   core::Outcome incomplete(bool body_unread) const;
+  core::About about() const;
+  Task<std::optional<core::Outcome>> settle_for_good();
+  Task<core::Outcome> offset_mismatch();
   Task<core::Outcome> progress(std::optional<ByteCount> total);
   core::Outcome refused(core::ProblemType type, std::string detail, bool body_unread) const;
   std::optional<core::Outcome> settled_outcome(bool body_unread) const;

@@ -403,6 +403,13 @@ Task<Result<Ok>> LiveUpload::abort(std::string reason) {
   co_return co_await begin_abort(std::move(reason));
 }
 
+Task<Result<Ok>> LiveUpload::release_name() {
+  if (row_.state != UploadState::kComplete) co_return fail(Errc::kConflict, "it is not complete");
+  Mutation record(id_, token_, UploadState::kComplete, services_->clock->wall_now());
+  record.changes.push_back(change::ReleaseName{});
+  co_return co_await commit(std::move(record));
+}
+
 Task<Result<Ok>> LiveUpload::begin_abort(std::string reason) {
   Mutation record(id_, token_, row_.state, services_->clock->wall_now());
   record.changes.push_back(change::SetState{UploadState::kAborting, reason});

@@ -47,6 +47,10 @@ Mutation LiveUpload::mutation() const {
 Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
   if (poisoned_) co_return fail(Errc::kFenced, "the upload's state has to be read again");
   const UploadState expected = mutation.expected;
+  const WallTime now = mutation.now;
+  const bool touches = std::any_of(mutation.changes.begin(), mutation.changes.end(), [](const Change& c) {
+    return std::holds_alternative<change::Touch>(c);
+  });
   const bool moves = std::any_of(mutation.changes.begin(), mutation.changes.end(), [](const Change& c) {
     return std::holds_alternative<change::SetState>(c);
   });
@@ -69,6 +73,7 @@ Task<Result<Ok>> LiveUpload::commit(Mutation mutation) {
     changed_.notify_all();
     co_return fail(error);
   }
+  if (touches) row_.touched_at = std::max(row_.touched_at, now);
   if (with_plan) plan_saved_ = true;
   if (with_total == row_.total) total_saved_ = true;
   co_return Ok{};

@@ -63,6 +63,7 @@ core::Outcome stored_result(const UploadRow& row) {
   core::Complete complete;
   complete.result = *row.result;
   complete.body_unread = true;
+  complete.about.raw_metadata = row.attributes.raw_metadata;
   return complete;
 }
 
@@ -120,8 +121,11 @@ class UploadService::Impl {
  private:
   Task<core::Outcome> append(core::Command command, core::Append verb, core::Grant grant,
                              BodySource* body);
+  Task<core::Outcome> begin(core::Command command, core::Create verb, core::Grant grant);
+  Task<core::Outcome> append_to_complete(UploadRow row, core::Append verb, BodySource* body);
   Task<core::Outcome> query(core::Command command, core::Query verb, core::Grant grant);
-  Task<core::Outcome> cancel(core::Command command, core::Grant grant);
+  Task<core::Outcome> cancel(core::Command command, core::Cancel verb, core::Grant grant);
+  Task<bool> completion_ended(Use use);
   Task<core::Outcome> inspect(core::Command command, core::Grant grant);
 
   Task<Result<Use>> create(core::Command command, core::Append verb, core::Grant grant,
@@ -177,8 +181,12 @@ Task<core::Outcome> UploadService::Impl::execute(core::Command command, core::Gr
     } else if (const auto* asked = std::get_if<core::Query>(&command.verb)) {
       core::Query query_verb = *asked;
       outcome = co_await query(std::move(command), query_verb, std::move(grant));
-    } else if (std::holds_alternative<core::Cancel>(command.verb)) {
-      outcome = co_await cancel(std::move(command), std::move(grant));
+    } else if (const auto* unwanted = std::get_if<core::Cancel>(&command.verb)) {
+      core::Cancel cancel_verb = *unwanted;
+      outcome = co_await cancel(std::move(command), cancel_verb, std::move(grant));
+    } else if (const auto* wanted = std::get_if<core::Create>(&command.verb)) {
+      core::Create create_verb = *wanted;
+      outcome = co_await begin(std::move(command), create_verb, std::move(grant));
     } else {
       outcome = co_await inspect(std::move(command), std::move(grant));
     }
@@ -211,15 +219,17 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
       // Nothing may begin under this name, and nothing be added, before that has ended.
       Result<Use> use = co_await wake(row->id);
       if (!use) co_return state_unavailable(use.error());
-      const Deadline patience(services_.clock->now() + options_.complete_wait);
-      Task<bool> waiting = use->get()->wait_settled(patience);
-      const bool settled = co_await run_on(use->get()->executor(), std::move(waiting));
+      const bool settled = co_await completion_ended(std::move(*use));
       if (!settled) co_return refuse(ProblemType::kCompleting, "the object is being assembled");
       continue;
     }
     const bool open = row && row->state == UploadState::kOpen;
     if (ours && (!row || row->id != *ours)) {
       co_return refuse(ProblemType::kTakenOver, "a newer request took over");
+    }
+    if (row && !open && !verb.may_begin) {
+      if (row->state != UploadState::kComplete) co_return ended_result(*row);
+      co_return co_await append_to_complete(std::move(*row), verb, body);
     }
     if (ours && !open) co_return ended_result(*row);
     if (open && (verb.begin || ours)) {  // continue
@@ -261,6 +271,79 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
 }
 
+// False: it takes longer than a request is held for it.
+Task<bool> UploadService::Impl::completion_ended(Use use) {
+  const Deadline patience(services_.clock->now() + options_.complete_wait);
+  Task<bool> waiting = use->wait_settled(patience);
+  co_return co_await run_on(use->executor(), std::move(waiting));
+}
+
+// A request that only continues, and finds that all is there already. Nothing to add is a success
+// (TP-06): some clients end with an empty request, or repeat the last one.
+Task<core::Outcome> UploadService::Impl::append_to_complete(UploadRow row, core::Append verb,
+                                                            BodySource* body) {
+  if (!verb.exact) co_return ended_result(row);
+  const ByteOffset end = end_of(row.result->size);
+  if (verb.begin != end) {
+    core::Refused refusal{core::Problem(ProblemType::kOffsetMismatch, "the upload is complete"), end,
+                          true};
+    co_return refusal;
+  }
+  if (verb.total && *verb.total != row.result->size) {
+    co_return refuse(ProblemType::kTotalMismatch, "the upload is complete, with another length");
+  }
+  bool more = verb.length && verb.length->value() > 0;
+  if (!verb.length) {
+    const Result<Bytes> got = co_await body->read(ByteCount(1));
+    if (!got) co_return core::ClientGone{};
+    more = !got->empty();
+  }
+  if (more) co_return refuse(ProblemType::kBodyTooLong, "the upload is complete");
+  co_return ended_result(row);
+}
+
+// An upload without bytes yet.
+Task<core::Outcome> UploadService::Impl::begin(core::Command command, core::Create verb,
+                                               core::Grant grant) {
+  constexpr int kTriesMax = 8;
+  core::Append as_append;
+  as_append.total = verb.total;
+  as_append.parallel = verb.parallel;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    if (draining_) {
+      core::Outcome stopping = refuse(ProblemType::kDraining, "the server is stopping");
+      co_return stopping;
+    }
+    Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
+    if (!row && row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
+    if (row && row->state == UploadState::kCompleting) {
+      Result<Use> use = co_await wake(row->id);
+      if (!use) co_return state_unavailable(use.error());
+      const bool settled = co_await completion_ended(std::move(*use));
+      if (!settled) co_return refuse(ProblemType::kCompleting, "the object is being assembled");
+      continue;
+    }
+    std::optional<UploadId> replaces;
+    if (row) replaces = row->id;
+    Result<Use> use = co_await create(command, as_append, grant, replaces);
+    if (!use) {
+      if (use.error().code() == Errc::kConflict) continue;  // somebody was faster
+      if (use.error().code() == Errc::kTooLarge) {
+        co_return refuse(ProblemType::kTooLarge, "the object may not be that large");
+      }
+      co_return state_unavailable(use.error());
+    }
+    if (row && row->state == UploadState::kOpen) background_.spawn(abort_replaced(*replaces));
+    // The parts are planned when the first bytes come; of nothing there is nothing to wait for.
+    Task<std::optional<core::Outcome>> asking = use->get()->query(core::Query(), core::RangeSet());
+    std::optional<core::Outcome> outcome =
+        co_await run_on(use->get()->executor(), std::move(asking));
+    if (outcome) co_return std::move(*outcome);
+    co_return refuse(ProblemType::kTakenOver, "another request has taken over this name");
+  }
+  co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
+}
+
 Task<Result<Use>> UploadService::Impl::create(core::Command command, core::Append verb,
                                               core::Grant grant,
                                               std::optional<UploadId> replaces) {
@@ -274,7 +357,7 @@ Task<Result<Use>> UploadService::Impl::create(core::Command command, core::Appen
   row.token = UploadToken(random_id(16));
   row.subject = grant.subject;
   row.name = command.name;
-  row.key = ObjectKey(grant.key.value_or(command.name));
+  row.key = ObjectKey(grant.key.value_or(command.key.value_or(command.name)));
   row.attributes = command.attributes;
   row.checksum_kind = options_.checksum.value_or(services_.store->checksum_kind());
   row.size_max = grant.size_max;
@@ -324,7 +407,12 @@ Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Appe
   const Executor owner = up->executor();
   Task<Step> admission = up->admit(verb, body, std::move(recorded));
   Step step = co_await run_on(owner, std::move(admission));
-  if (step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
+  if (step.kind == Step::Kind::kStop) {
+    // Completed a moment ago: what that means for a request that only continues is decided above.
+    const bool complete = std::holds_alternative<core::Complete>(step.outcome);
+    if (complete && verb.exact && !verb.may_begin) co_return std::nullopt;
+    co_return std::move(step.outcome);
+  }
   if (step.kind == Step::Kind::kStale) {
     co_await retire(up);
     co_return std::nullopt;
@@ -366,10 +454,20 @@ Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Appe
     end = BodyEnd::kDisconnected;
   }
   --writers_;
-  if (!thrown && step.kind == Step::Kind::kStop) co_return std::move(step.outcome);
-  Task<core::Outcome> finishing = up->finish(writer, end);
-  core::Outcome outcome = co_await run_on(owner, std::move(finishing));
+  core::Outcome outcome = std::move(step.outcome);
+  if (thrown || step.kind != Step::Kind::kStop) {
+    Task<core::Outcome> finishing = up->finish(writer, end);
+    outcome = co_await run_on(owner, std::move(finishing));
+  }
   if (thrown) std::rethrow_exception(thrown);
+  const bool success = std::holds_alternative<core::Complete>(outcome) ||
+                       std::holds_alternative<core::Incomplete>(outcome);
+  if (success && verb.exact) {
+    // It would say that the bytes of this very request are stored (T-95).
+    Task<bool> asking = up->has_newer_writer(writer);
+    const bool superseded = co_await run_on(owner, std::move(asking));
+    if (superseded) co_return refuse(ProblemType::kTakenOver, "a newer request took over");
+  }
   co_return outcome;
 }
 
@@ -426,34 +524,50 @@ Task<core::Outcome> UploadService::Impl::query(core::Command command, core::Quer
   co_return refuse(ProblemType::kOverloaded, "the upload's state cannot be read right now");
 }
 
-Task<core::Outcome> UploadService::Impl::cancel(core::Command command, core::Grant grant) {
-  Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
-  if (!row) {
-    if (row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
-    co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
-  }
-  if (row->state == UploadState::kComplete) {
-    co_return refuse(ProblemType::kAlreadyComplete, "the object exists; it is not deleted here");
-  }
-  if (row->state == UploadState::kAborting || row->state == UploadState::kAborted) {
-    co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
-  }
-  Result<Use> use = co_await wake(row->id);
-  if (!use) co_return state_unavailable(use.error());
-  const Executor owner = use->get()->executor();
-  Task<Result<Ok>> aborting = use->get()->abort("cancelled");
-  const Result<Ok> aborted = co_await run_on(owner, std::move(aborting));
-  if (!aborted) {
-    if (aborted.error().code() == Errc::kConflict || aborted.error().code() == Errc::kCancelled) {
+Task<core::Outcome> UploadService::Impl::cancel(core::Command command, core::Cancel verb,
+                                                core::Grant grant) {
+  constexpr int kTriesMax = 3;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
+    if (!row) {
+      if (row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
+      co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
+    }
+    if (row->state == UploadState::kAborting || row->state == UploadState::kAborted) {
+      co_return refuse(ProblemType::kUploadGone, "the upload was " + row->reason);
+    }
+    const bool complete = row->state == UploadState::kComplete;
+    if (complete && !verb.release_complete) {
+      co_return refuse(ProblemType::kAlreadyComplete, "the object exists; it is not deleted here");
+    }
+    Result<Use> use = co_await wake(row->id);
+    if (!use) co_return state_unavailable(use.error());
+    const Executor owner = use->get()->executor();
+    if (complete) {
+      Task<Result<Ok>> releasing = use->get()->release_name();
+      const Result<Ok> released = co_await run_on(owner, std::move(releasing));
+      if (!released) co_return state_unavailable(released.error());
+      co_return core::Cancelled{};
+    }
+    Task<Result<Ok>> aborting = use->get()->abort("cancelled");
+    const Result<Ok> aborted = co_await run_on(owner, std::move(aborting));
+    if (aborted) {
+      // The client is told when the parts are gone, or after a while; the rest happens anyway.
+      const Deadline patience(services_.clock->now() + std::chrono::seconds(5));
+      Task<bool> waiting = use->get()->wait_settled(patience);
+      co_await run_on(owner, std::move(waiting));
+      co_return core::Cancelled{};
+    }
+    const Errc code = aborted.error().code();
+    const bool completing = code == Errc::kConflict || code == Errc::kCancelled;
+    if (!completing) co_return state_unavailable(aborted.error());
+    if (!verb.release_complete) {
       co_return refuse(ProblemType::kAlreadyComplete, "the upload is being completed");
     }
-    co_return state_unavailable(aborted.error());
+    const bool ended = co_await completion_ended(std::move(*use));
+    if (!ended) break;
   }
-  // The client is told when the parts are gone, or after a while; the rest happens anyway.
-  const Deadline patience(services_.clock->now() + std::chrono::seconds(5));
-  Task<bool> waiting = use->get()->wait_settled(patience);
-  co_await run_on(owner, std::move(waiting));
-  co_return core::Cancelled{};
+  co_return refuse(ProblemType::kCompleting, "the object is being assembled");
 }
 
 Task<core::Outcome> UploadService::Impl::inspect(core::Command command, core::Grant grant) {

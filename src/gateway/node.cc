@@ -63,6 +63,7 @@ Result<std::unique_ptr<Node>> Node::make(Executor executor, const Shared& shared
 
   http::UploadHandler::Services handler;
   handler.clock = shared.clock;
+  handler.random = shared.random;
   handler.log = shared.log;
   handler.app = node->app_.get();
   handler.uploads = node->door_.get();

@@ -33,13 +33,18 @@ struct HttpOptions {
   // Origins that browsers may upload from; "*" allows all. Empty: no CORS. Key: cors.origins.
   std::vector<std::string> cors_origins;
 
-  // Dialect of /upload/: "default" or "vimeo". Key: route.dialect; per-prefix routes:
-  // [[route]] prefix = "/vimeo/" dialect = "vimeo".
+  // Where uploads are accepted, and in which dialect: "default", "vimeo" or "tus". Key: route;
+  // in the file [[route]] prefix = "/vimeo/" dialect = "vimeo".
+  enum class Speaks : std::uint8_t { kPut308, kVimeo, kTus };
   struct Route {
     std::string prefix = "/upload/";  // begins and ends with '/'
-    bool vimeo = false;
+    Speaks speaks = Speaks::kPut308;
   };
-  std::vector<Route> routes{Route{}};
+  std::vector<Route> routes{Route{}, Route{"/files/", Speaks::kTus}};
+
+  // Believe X-Forwarded-Proto and X-Forwarded-Host, when answers hold absolute addresses. Only behind
+  // a proxy that sets them: clients can send them, too. Key: http.forwarded.
+  bool forwarded = false;
 
   // Given to the application's authorize call, ms. Key: auth.timeout is the hook's own; this is the
   // front's outer limit.

@@ -1,34 +1,21 @@
 #include "http/upload_handler.h"
 
-#include <algorithm>
+#include <array>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 
 #include "base/text.h"
+#include "http/origin.h"
 
 namespace sluice::http {
 
 namespace {
 
-constexpr std::string_view kProtocol = "put308";
 constexpr std::string_view kAllow = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 constexpr int kAppRetryAfterS = 2;
 constexpr std::size_t kDenialBodyMax = 64U << 10;
-
-std::vector<protocols::Put308Options> make_routes(const HttpOptions& options, ByteCount size_max) {
-  std::vector<protocols::Put308Options> routes;
-  for (const HttpOptions::Route& route : options.routes) {
-    protocols::Put308Options out;
-    out.prefix = route.prefix;
-    out.vimeo = route.vimeo;
-    out.size_max = size_max;
-    routes.push_back(std::move(out));
-  }
-  std::sort(routes.begin(), routes.end(),
-            [](const auto& a, const auto& b) { return a.prefix.size() > b.prefix.size(); });
-  return routes;
-}
 
 AuthRequest auth_request(const Request& request, const core::Command& command) {
   const wire::RequestHead& head = request.head();
@@ -41,39 +28,10 @@ AuthRequest auth_request(const Request& request, const core::Command& command) {
   out.client = request.peer();
   out.name = command.name;
   if (const auto* append = std::get_if<core::Append>(&command.verb)) out.length = append->total;
+  if (const auto* create = std::get_if<core::Create>(&command.verb)) out.length = create->total;
   out.content_type = command.attributes.content_type;
   out.headers = head.headers;
   return out;
-}
-
-// The application's own answer, as far as clients need it.
-Answer denied(const Denial& denial, const std::string& request_id) {
-  Answer answer;
-  const bool refuses = denial.status >= 400 && denial.status <= 499;
-  const int status = refuses ? denial.status : 403;
-  if (denial.body.empty() || denial.body.size() > kDenialBodyMax) {
-    std::optional<core::ProblemType> type;
-    for (const core::ProblemEntry& entry : core::problem_catalogue()) {
-      if (entry.status == status && !type) type = entry.type;
-    }
-    // The catalogue's first 400 and 404 speak of other things than the application does.
-    if (type && status != 400 && status != 404) {
-      answer = problem_answer(core::Problem(*type), request_id);
-    }
-    answer.head.status = status;
-  } else {
-    answer.head.status = status;
-    const std::string* type = denial.headers.find("Content-Type");
-    answer.head.headers.add("Content-Type", type != nullptr ? *type : "text/plain; charset=utf-8");
-    answer.body = denial.body;
-  }
-  for (const char* name : {"WWW-Authenticate", "Retry-After"}) {
-    for (const wire::Header& header : denial.headers.list()) {
-      if (equals_ignoring_case(header.name, name)) answer.head.headers.add(name, header.value);
-    }
-  }
-  answer.end = "denied";
-  return answer;
 }
 
 std::string_view word_of(const core::Outcome& outcome) {
@@ -90,10 +48,33 @@ std::string_view word_of(const core::Outcome& outcome) {
   return std::visit(Word(), outcome);
 }
 
-Answer rendered(const core::Outcome& outcome, const Request& request,
-                const protocols::Put308Options& route) {
+}  // namespace
+
+struct UploadHandler::Spoken {
+  Spoken(std::shared_ptr<const Request> r, const protocols::Dialect* d, std::string name,
+         std::string address)
+      : request(std::move(r)),
+        dialect(d),
+        fresh_name(std::move(name)),
+        origin(std::move(address)),
+        context{request->id(), fresh_name, origin} {}
+  Spoken(const Spoken&) = delete;
+  Spoken& operator=(const Spoken&) = delete;
+
+  Answer rendered(const core::Outcome& outcome, const core::Command* command) const;
+  Answer denied(const Denial& denial, const core::Command* command) const;
+
+  const std::shared_ptr<const Request> request;
+  const protocols::Dialect* const dialect;
+  const std::string fresh_name;
+  const std::string origin;
+  const protocols::Context context;
+};
+
+Answer UploadHandler::Spoken::rendered(const core::Outcome& outcome,
+                                       const core::Command* command) const {
   Answer answer;
-  auto response = protocols::put308::render(outcome, request.head(), route, request.id());
+  auto response = dialect->render(outcome, request->head(), command, context);
   if (response) {
     answer.head = std::move(response->head);
     answer.body = std::move(response->body);
@@ -105,87 +86,133 @@ Answer rendered(const core::Outcome& outcome, const Request& request,
   return answer;
 }
 
-}  // namespace
+// The application's own answer, as far as clients need it.
+Answer UploadHandler::Spoken::denied(const Denial& denial,
+                                     const core::Command* command) const {
+  Answer answer;
+  const bool refuses = denial.status >= 400 && denial.status <= 499;
+  const int status = refuses ? denial.status : 403;
+  if (denial.body.empty() || denial.body.size() > kDenialBodyMax) {
+    std::optional<core::ProblemType> type;
+    for (const core::ProblemEntry& entry : core::problem_catalogue()) {
+      if (entry.status == status && !type) type = entry.type;
+    }
+    // The catalogue's first 400 and 404 speak of other things than the application does.
+    if (type && status != 400 && status != 404) {
+      const core::Outcome refused = core::Refused{core::Problem(*type), std::nullopt};
+      answer = rendered(refused, command);
+    }
+    answer.head.status = status;
+  } else {
+    answer.head.status = status;
+    const std::string* type = denial.headers.find("Content-Type");
+    answer.head.headers.add("Content-Type", type != nullptr ? *type : "text/plain; charset=utf-8");
+    answer.body = denial.body;
+  }
+  dialect->mark(&answer.head.headers);
+  for (const char* name : {"WWW-Authenticate", "Retry-After"}) {
+    for (const wire::Header& header : denial.headers.list()) {
+      if (equals_ignoring_case(header.name, name)) answer.head.headers.add(name, header.value);
+    }
+  }
+  answer.end = "denied";
+  return answer;
+}
 
 UploadHandler::UploadHandler(Services services, const HttpOptions& options, ByteCount size_max)
     : services_(services),
-      routes_(make_routes(options, size_max)),
+      dialects_(options.routes, size_max),
       cors_(options.cors_origins),
-      auth_deadline_(options.auth_deadline) {}
+      auth_deadline_(options.auth_deadline),
+      forwarded_(options.forwarded) {}
 
 Task<Answer> UploadHandler::handle(std::shared_ptr<const Request> request,
                                    engine::BodySource* body) {
   const wire::RequestHead& head = request->head();
-  const protocols::Put308Options* route = route_of(*request);
+  const protocols::Dialect* dialect = dialects_.of(head);
   Answer answer;
-  if (route == nullptr) {
+  if (dialect == nullptr) {
     if (head.method == "OPTIONS" && head.target == "*") {
-      answer = options_answer(*request);
+      answer = options_answer(*request, nullptr);
     } else {
       answer = problem_answer(core::Problem(core::ProblemType::kNoSuchResource), request->id());
     }
     co_return answer;
   }
   if (head.method == "OPTIONS") {
-    answer = options_answer(*request);
+    answer = options_answer(*request, dialect);
   } else {
-    auto parsed = protocols::put308::parse(head, *route);
+    const Spoken spoken(request, dialect, fresh_name(), origin_of(*request, forwarded_));
+    auto parsed = dialect->parse(head, spoken.context);
     if (parsed) {
       std::string name = parsed->name;
       core::Command command = std::move(*parsed);
-      answer = co_await serve(request, route, std::move(command), body);
+      answer = co_await serve(&spoken, std::move(command), body);
       answer.upload = std::move(name);
     } else {
       const core::Outcome refused = core::Refused{std::move(parsed).error(), std::nullopt};
-      answer = rendered(refused, *request, *route);
+      answer = spoken.rendered(refused, nullptr);
     }
     cors_.expose(head, &answer.head.headers);
   }
-  answer.protocol = kProtocol;
+  answer.protocol = dialect->protocol();
   answer.head.headers.set("Cache-Control", "no-store");
   co_return answer;
 }
 
-Task<Answer> UploadHandler::serve(std::shared_ptr<const Request> request,
-                                  const protocols::Put308Options* route, core::Command command,
+Task<Answer> UploadHandler::serve(const Spoken* spoken, core::Command command,
                                   engine::BodySource* body) {
-  AuthRequest question = auth_request(*request, command);
+  const core::Command asked = command;  // the engine takes its own
+  AuthRequest question = auth_request(*spoken->request, command);
   const Deadline deadline(services_.clock->now() + auth_deadline_);
   auto allowed = co_await services_.app->authorize(std::move(question), deadline);
   if (!allowed) {
-    services_.log->warn("the application cannot be asked",
-                        {{"request_id", request->id()}, {"error", allowed.error().detail()}});
+    services_.log->warn(
+        "the application cannot be asked",
+        {{"request_id", spoken->request->id()}, {"error", allowed.error().detail()}});
     core::Problem problem(core::ProblemType::kApplicationUnavailable);
     problem.retry_after_s = kAppRetryAfterS;
-    co_return problem_answer(problem, request->id());
+    const core::Outcome refused = core::Refused{std::move(problem), std::nullopt};
+    co_return spoken->rendered(refused, &asked);
   }
   if (const auto* denial = std::get_if<Denial>(&*allowed)) {
-    co_return denied(*denial, request->id());
+    co_return spoken->denied(*denial, &asked);
   }
   core::Grant grant = std::get<core::Grant>(std::move(*allowed));
   const core::Outcome outcome =
       co_await services_.uploads->execute(std::move(command), std::move(grant), body);
-  co_return rendered(outcome, *request, *route);
+  co_return spoken->rendered(outcome, &asked);
 }
 
-const protocols::Put308Options* UploadHandler::route_of(const Request& request) const {
-  for (const protocols::Put308Options& route : routes_) {
-    if (request.head().path.starts_with(route.prefix)) return &route;
-  }
-  return nullptr;
+// 128 bits nobody can guess, fit for an address.
+std::string UploadHandler::fresh_name() const {
+  std::array<std::byte, 16> raw{};
+  services_.random->fill(raw);
+  return base64url(raw);
 }
 
-Answer UploadHandler::options_answer(const Request& request) const {
+Answer UploadHandler::options_answer(const Request& request,
+                                     const protocols::Dialect* dialect) const {
   Answer answer;
   answer.head.status = 204;
+  answer.head.headers.add("Allow", std::string(kAllow));
   answer.end = "options";
-  if (auto preflight = cors_.preflight(request.head(), kAllow)) {
+  if (dialect != nullptr) {
+    protocols::Response response = dialect->options(request.head());
+    answer.head = std::move(response.head);
+    answer.body = std::move(response.body);
+  }
+  const std::string* said = answer.head.headers.find("Allow");
+  const std::string methods = said != nullptr ? *said : std::string(kAllow);
+  if (auto preflight = cors_.preflight(request.head(), methods)) {
+    answer.head.status = 204;
     answer.head.headers = std::move(*preflight);
+    answer.head.headers.add("Allow", methods);
+    answer.body.clear();
     answer.end = "preflight";
   } else if (cors_.enabled()) {
-    answer.head.headers.add("Vary", "Origin");
+    cors_.expose(request.head(), &answer.head.headers);
   }
-  answer.head.headers.add("Allow", std::string(kAllow));
   return answer;
 }
 

@@ -1,7 +1,7 @@
-// UploadHandler: what the upload listener serves. Finds the route, lets the dialect read the head,
+// UploadHandler: what the upload listener serves. Finds the route, lets its dialect read the head,
 // asks the application, hands the command to the engine, and renders the outcome.
 //
-//   path below a route   the put308 dialect; OPTIONS: preflight or Allow
+//   path below a route   the dialect of http/dialects.h; OPTIONS: preflight or its own answer
 //   everything else      404
 //
 // Nothing is read from the body, and nothing stored, before the application has allowed it.
@@ -10,7 +10,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/task.h"
 #include "base/units.h"
@@ -19,6 +18,7 @@
 #include "engine/body_source.h"
 #include "http/answer.h"
 #include "http/cors.h"
+#include "http/dialects.h"
 #include "http/handler.h"
 #include "http/options.h"
 #include "http/request.h"
@@ -26,7 +26,8 @@
 #include "ports/app.h"
 #include "ports/clock.h"
 #include "ports/log.h"
-#include "protocols/put308.h"
+#include "ports/random.h"
+#include "protocols/dialect.h"
 
 namespace sluice::http {
 
@@ -35,6 +36,7 @@ class UploadHandler final : public Handler {
   // Borrowed; all outlive the handler, which outlives every request.
   struct Services {
     Clock* clock = nullptr;
+    Random* random = nullptr;  // names of uploads that have none yet
     Log* log = nullptr;
     App* app = nullptr;
     Uploads* uploads = nullptr;
@@ -46,15 +48,18 @@ class UploadHandler final : public Handler {
   Task<Answer> handle(std::shared_ptr<const Request> request, engine::BodySource* body) override;
 
  private:
-  const protocols::Put308Options* route_of(const Request& request) const;
-  Task<Answer> serve(std::shared_ptr<const Request> request, const protocols::Put308Options* route,
-                     core::Command command, engine::BodySource* body);
-  Answer options_answer(const Request& request) const;
+  // What a dialect is told of a request, and what that refers to.
+  struct Spoken;
+
+  Task<Answer> serve(const Spoken* spoken, core::Command command, engine::BodySource* body);
+  Answer options_answer(const Request& request, const protocols::Dialect* dialect) const;
+  std::string fresh_name() const;
 
   const Services services_;
-  const std::vector<protocols::Put308Options> routes_;  // longest prefix first
+  const Dialects dialects_;
   const Cors cors_;
   const Duration auth_deadline_;
+  const bool forwarded_;
 };
 
 }  // namespace sluice::http

@@ -84,6 +84,7 @@ class UploadHandlerTest : public ::testing::Test {
   void start() {
     UploadHandler::Services uploads;
     uploads.clock = &clock_;
+    uploads.random = &random_;
     uploads.log = &log_;
     uploads.app = &app_;
     uploads.uploads = &uploads_;
@@ -219,7 +220,7 @@ TEST_F(UploadHandlerTest, NothingElseIsServed) {
 TEST_F(UploadHandlerTest, RoutesHaveTheirDialects) {
   HttpOptions::Route vimeo;
   vimeo.prefix = "/upload/vimeo/";
-  vimeo.vimeo = true;
+  vimeo.speaks = HttpOptions::Speaks::kVimeo;
   options_.routes.push_back(vimeo);
   uploads_.outcome = stored(10);
   EXPECT_EQ(ask(message("PUT", "/upload/a", "Content-Range: bytes */*\r\n")).fields.at("range"),
@@ -229,6 +230,84 @@ TEST_F(UploadHandlerTest, RoutesHaveTheirDialects) {
       ask(message("PUT", "/upload/vimeo/a", "Content-Range: bytes */*\r\n")).fields.at("range"),
       "bytes=0-10");
   EXPECT_EQ(uploads_.commands.back().name, "a");
+}
+
+// --- tus
+
+constexpr const char* kTus = "Tus-Resumable: 1.0.0\r\n";
+
+TEST_F(UploadHandlerTest, TusCreation) {  // T-29, T-30, TP-01, TP-14
+  core::Incomplete begun;
+  begun.total = ByteCount(10);
+  uploads_.outcome = begun;
+  std::vector<std::string> names;
+  for (const char* target : {"/files/", "/files"}) {
+    const Reply r = ask(message("POST", target, std::string(kTus) + "Upload-Length: 10\r\n"));
+    EXPECT_EQ(r.status, 201);
+    EXPECT_EQ(r.fields.at("tus-resumable"), "1.0.0");
+    EXPECT_EQ(r.fields.at("cache-control"), "no-store");
+    const std::string& name = uploads_.commands.back().name;
+    EXPECT_EQ(name.size(), 22U);
+    EXPECT_EQ(r.fields.at("location"), "http://up.example:8080/files/" + name);
+    EXPECT_EQ(app_.asked.back().name, name);
+    EXPECT_EQ(app_.asked.back().length, ByteCount(10));
+    names.push_back(name);
+  }
+  EXPECT_NE(names[0], names[1]);
+  EXPECT_EQ(metrics_.requests.back(), "tus POST 201");
+}
+
+TEST_F(UploadHandlerTest, TusBehindAProxy) {  // TP-01
+  core::Incomplete begun;
+  uploads_.outcome = begun;
+  options_.forwarded = true;
+  const std::string fields = std::string(kTus) + "Upload-Length: 10\r\n";
+  const auto origin = [&](const std::string& more) {
+    const std::string location = ask(message("POST", "/files/", fields + more)).fields.at("location");
+    return location.substr(0, location.find("/files/"));
+  };
+  EXPECT_EQ(origin("X-Forwarded-Proto: https\r\nX-Forwarded-Host: a.example\r\n"),
+            "https://a.example");
+  EXPECT_EQ(origin("X-Forwarded-Proto: https, http\r\nX-Forwarded-Host: a.example:1, b\r\n"),
+            "https://a.example:1");
+  EXPECT_EQ(origin("X-Forwarded-Proto: ftp\r\nX-Forwarded-Host: a/b\r\n"),
+            "http://up.example:8080");
+}
+
+TEST_F(UploadHandlerTest, TusAnswersAreTus) {  // T-01, TP-02 to TP-04
+  const auto expect_tus = [](const Reply& r, int status) {
+    EXPECT_EQ(r.status, status);
+    EXPECT_EQ(r.fields.at("tus-resumable"), "1.0.0");
+    EXPECT_FALSE(r.has("location"));
+    EXPECT_FALSE(r.has("upload-offset"));
+  };
+  const std::string create = message("POST", "/files/", std::string(kTus) + "Upload-Length: 10\r\n");
+  expect_tus(ask(message("POST", "/files/", "Upload-Length: 10\r\n")), 412);
+  EXPECT_TRUE(app_.asked.empty());
+  app_.denial.emplace();
+  app_.denial->status = 403;
+  expect_tus(ask(create), 403);
+  app_.denial->body = "no";
+  expect_tus(ask(create), 403);
+  app_.denial.reset();
+  app_.error = Error(Errc::kUnavailable, "away");
+  const Reply away = ask(create);
+  expect_tus(away, 503);
+  EXPECT_EQ(away.body.substr(0, 4), "ERR_");
+  EXPECT_TRUE(away.has("retry-after"));
+  EXPECT_TRUE(uploads_.commands.empty());
+}
+
+TEST_F(UploadHandlerTest, TusOptions) {  // T-05, T-06
+  options_.cors_origins = {"https://app.example"};
+  Reply r = ask(message("OPTIONS", "/files/"));
+  EXPECT_EQ(r.status, 200);
+  EXPECT_EQ(r.fields.at("tus-version"), "1.0.0");
+  EXPECT_EQ(r.fields.at("tus-max-size"), std::to_string(256U << 20));
+  r = ask(message("OPTIONS", "/files/x",
+                  "Origin: https://app.example\r\nAccess-Control-Request-Method: PATCH\r\n"));
+  EXPECT_EQ(r.status, 204);
+  EXPECT_NE(r.fields.at("access-control-allow-methods").find("PATCH"), std::string::npos);
 }
 
 // --- the application

@@ -118,12 +118,13 @@ struct SetState { UploadState state; std::string reason; };
 struct SetResult { core::UploadResult result; };
 struct Emit { Event event; };            // appends to the outbox with the next sequence number
 struct Touch {};                         // touched_at = now; AddPart, AddParked, SetState imply it
+struct ReleaseName {};                   // find() does not answer this finished upload any more
 }  // namespace change
 
 using Change = std::variant<change::SetPlan, change::SetMultipart, change::SetTotal,
                             change::SetStraysPossible, change::AddPart, change::AddParked,
                             change::DropParked, change::SetState, change::SetResult, change::Emit,
-                            change::Touch>;
+                            change::Touch, change::ReleaseName>;
 
 struct Mutation {
   Mutation(UploadId i, FenceToken t, UploadState e, WallTime n)
@@ -161,7 +162,7 @@ class StateDb {
 
   // kNotFound when there is none.
   virtual Task<Result<UploadRow>> load(UploadId id) = 0;
-  // The current upload of that name: the newest one, whatever its state.
+  // The current upload of that name: the newest one, whatever its state, unless it was released.
   virtual Task<Result<UploadRow>> find(std::string subject, std::string name) = 0;
   // The upload that a multipart upload of the store belongs to.
   virtual Task<Result<UploadId>> find_multipart(MultipartId multipart) = 0;

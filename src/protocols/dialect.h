@@ -58,7 +58,11 @@ class Dialect {
     return std::nullopt;
   }
 
-  // The answer to OPTIONS that is no CORS preflight.
+  // Adds what every answer of the protocol carries, also one that the front makes by itself (the
+  // application's refusal).
+  virtual void mark(wire::Headers* /*answer*/) const {}
+
+  // The answer to OPTIONS that is no CORS preflight. Its Allow names the methods.
   virtual Response options(const wire::RequestHead& request) const = 0;
 };
 

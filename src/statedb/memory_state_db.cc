@@ -78,8 +78,14 @@ class Applier {
     return Ok{};
   }
   Result<Ok> operator()(const change::Touch&) { return touch(); }
+  Result<Ok> operator()(const change::ReleaseName&) {
+    if (!is_finished(row_->state)) return fail(Errc::kInvalidArgument, "it is not finished");
+    releases_name = true;
+    return Ok{};
+  }
 
   std::vector<Event> emitted;
+  bool releases_name = false;
 
  private:
   Result<Ok> touch() {
@@ -172,6 +178,10 @@ Result<Ok> MemoryStateDb::commit_now(const Mutation& mutation) {
   }
   SLUICE_TRY_OK(check_row(changed));
   upload.row = std::move(changed);
+  if (applier.releases_name) {
+    const auto alias = current_.find({upload.row.subject, upload.row.name});
+    if (alias != current_.end() && alias->second == upload.row.id) current_.erase(alias);
+  }
   for (Event& event : applier.emitted) {
     const std::uint64_t sequence = ++upload.last_event;
     events_.push_back({OutboxRow(event_id(mutation.id, sequence), mutation.id, sequence,

@@ -83,6 +83,7 @@ TEST_P(StateDbContract, ARowComesBackAsItWasCreated) {
   upload.attributes.content_type = "text/plain; charset=\"x\"";
   upload.attributes.content_disposition = "attachment; filename=\xe4.txt";  // not UTF-8
   upload.attributes.cache_control = "no-store";
+  upload.attributes.raw_metadata = "b ,a MQ==,c\xff";
   upload.attributes.metadata = {{"b", "2"}, {"a", "1\xff"}, {"b", ""}};
   upload.checksum_kind = wire::ChecksumKind::kCrc32c;
   upload.size_max = ByteCount(1ULL << 60);
@@ -101,6 +102,7 @@ TEST_P(StateDbContract, ARowComesBackAsItWasCreated) {
   EXPECT_EQ(back.attributes.content_type, upload.attributes.content_type);
   EXPECT_EQ(back.attributes.content_disposition, upload.attributes.content_disposition);
   EXPECT_EQ(back.attributes.cache_control, upload.attributes.cache_control);
+  EXPECT_EQ(back.attributes.raw_metadata, upload.attributes.raw_metadata);
   EXPECT_EQ(back.attributes.metadata, upload.attributes.metadata);
   EXPECT_EQ(back.checksum_kind, upload.checksum_kind);
   EXPECT_EQ(back.size_max, upload.size_max);
@@ -497,6 +499,23 @@ TEST_P(StateDbContract, ForgettingAnOldAttemptKeepsTheNewOne) {
   finish(first, create(first), at(3000));
   create(row("id-2"));
   EXPECT_EQ(run_task(db->forget_finished(at(9000))).value(), 1U);
+  EXPECT_EQ(run_task(db->find("subject", "name"))->id, UploadId("id-2"));
+}
+
+TEST_P(StateDbContract, AReleasedNameIsFree) {
+  const UploadRow first = row("id-1");
+  const FenceToken token = create(first);
+  EXPECT_EQ(commit("id-1", token, {change::ReleaseName{}}), "invalid argument");
+  EXPECT_EQ(run_task(db->find("subject", "name"))->id, UploadId("id-1"));
+  finish(first, token, at(3000));
+  const FenceToken later = claim("id-1", range(0, 10));
+  ASSERT_EQ(commit("id-1", later, {change::ReleaseName{}}, UploadState::kComplete), "");
+  EXPECT_EQ(run_task(db->find("subject", "name")).error().code(), Errc::kNotFound);
+  EXPECT_EQ(load("id-1").state, UploadState::kComplete);  // its row and its event stay
+  EXPECT_EQ(outbox().size(), 1U);
+  create(row("id-2"));
+  // Again, when another one has the name.
+  ASSERT_EQ(commit("id-1", later, {change::ReleaseName{}}, UploadState::kComplete), "");
   EXPECT_EQ(run_task(db->find("subject", "name"))->id, UploadId("id-2"));
 }
 

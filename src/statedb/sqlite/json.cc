@@ -47,6 +47,7 @@ std::string to_json(const core::ObjectAttributes& attributes) {
   put_text(object, "content_type", attributes.content_type);
   put_text(object, "content_disposition", attributes.content_disposition);
   put_text(object, "cache_control", attributes.cache_control);
+  put_text(object, "raw_metadata", attributes.raw_metadata);
   if (!attributes.metadata.empty()) {
     json::array list;
     for (const auto& [name, value] : attributes.metadata) {
@@ -67,6 +68,7 @@ Result<core::ObjectAttributes> attributes_from_json(const std::string& text) {
   attributes.content_type = text_of(*object, "content_type").value_or("");
   attributes.content_disposition = text_of(*object, "content_disposition").value_or("");
   attributes.cache_control = text_of(*object, "cache_control").value_or("");
+  attributes.raw_metadata = text_of(*object, "raw_metadata").value_or("");
   if (const json::value* list = object->if_contains("metadata")) {
     if (!list->is_array()) return fail(Errc::kCorrupt, "row: metadata is no list");
     for (const json::value& pair : list->get_array()) {

@@ -49,6 +49,15 @@ void insert_part(Connection& connection, std::int64_t n, const PartRow& part) {
   query.run();
 }
 
+// If the upload is the current one of its name, there is none any more.
+void release_name(Connection& connection, std::int64_t n) {
+  Query query(connection,
+              "DELETE FROM aliases WHERE upload = ?1 AND (subject, name) ="
+              " (SELECT subject, name FROM uploads WHERE n = ?1)",
+              n);
+  query.run();
+}
+
 void insert_parked(Connection& connection, std::int64_t n, const ParkedRow& parked) {
   Query query(connection,
               "INSERT OR REPLACE INTO parked(upload, object_key, range_begin, range_end, checksum)"
@@ -156,6 +165,7 @@ class Applier {
   Result<Ok> operator()(const change::SetResult& c);
   Result<Ok> operator()(const change::Emit& c);
   Result<Ok> operator()(const change::Touch& c);
+  Result<Ok> operator()(const change::ReleaseName& c);
 
   // Writes the head. The last step.
   Result<Ok> finish();
@@ -261,6 +271,12 @@ Result<Ok> Applier::operator()(const change::Emit& c) {
 
 Result<Ok> Applier::operator()(const change::Touch&) {
   touch();
+  return Ok{};
+}
+
+Result<Ok> Applier::operator()(const change::ReleaseName&) {
+  if (!is_finished(head_.state)) return fail(Errc::kInvalidArgument, "it is not finished");
+  release_name(connection_, n_);
   return Ok{};
 }
 
@@ -469,11 +485,7 @@ Result<std::uint64_t> forget_some(Connection& connection, WallTime before, std::
     while (query.step()) old.emplace_back(query.number(0), query.text(1));
   }
   for (const auto& [n, id] : old) {
-    Query(connection,
-          "DELETE FROM aliases WHERE upload = ?1 AND (subject, name) ="
-          " (SELECT subject, name FROM uploads WHERE n = ?1)",
-          n)
-        .run();
+    release_name(connection, n);
     Query(connection, "DELETE FROM parts WHERE upload = ?", n).run();
     Query(connection, "DELETE FROM parked WHERE upload = ?", n).run();
     Query(connection, "DELETE FROM claims WHERE upload = ?", n).run();
