@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "http/origin.h"
+#include "wire/http1.h"
 
 namespace sluice::http {
 
@@ -52,17 +53,18 @@ std::string_view word_of(const core::Outcome& outcome) {
 
 struct UploadHandler::Spoken {
   Spoken(std::shared_ptr<const Request> r, const protocols::Dialect* d, std::string name,
-         std::string address)
+         std::string address, WallTime now)
       : request(std::move(r)),
         dialect(d),
         fresh_name(std::move(name)),
         origin(std::move(address)),
-        context{request->id(), fresh_name, origin} {}
+        context{request->id(), fresh_name, origin, now} {}
   Spoken(const Spoken&) = delete;
   Spoken& operator=(const Spoken&) = delete;
 
   Answer rendered(const core::Outcome& outcome, const core::Command* command) const;
   Answer denied(const Denial& denial, const core::Command* command) const;
+  Hints hints(const core::Command& command) const;
 
   const std::shared_ptr<const Request> request;
   const protocols::Dialect* const dialect;
@@ -84,6 +86,19 @@ Answer UploadHandler::Spoken::rendered(const core::Outcome& outcome,
   }
   answer.end = word_of(outcome);
   return answer;
+}
+
+Hints UploadHandler::Spoken::hints(const core::Command& command) const {
+  Hints out;
+  const auto announced = dialect->announcement(request->head(), command, context);
+  if (announced) out.announcement = wire::write_response_head(*announced);
+  if (dialect->progress(request->head(), ByteOffset())) {
+    out.progress = [whole = request, speaks = dialect](ByteOffset durable) {
+      const auto head = speaks->progress(whole->head(), durable);
+      return head ? wire::write_response_head(*head) : std::string();
+    };
+  }
+  return out;
 }
 
 // The application's own answer, as far as clients need it.
@@ -109,7 +124,7 @@ Answer UploadHandler::Spoken::denied(const Denial& denial,
     answer.head.headers.add("Content-Type", type != nullptr ? *type : "text/plain; charset=utf-8");
     answer.body = denial.body;
   }
-  dialect->mark(&answer.head.headers);
+  dialect->mark(request->head(), &answer.head.headers);
   for (const char* name : {"WWW-Authenticate", "Retry-After"}) {
     for (const wire::Header& header : denial.headers.list()) {
       if (equals_ignoring_case(header.name, name)) answer.head.headers.add(name, header.value);
@@ -124,25 +139,27 @@ UploadHandler::UploadHandler(Services services, const HttpOptions& options, Byte
       dialects_(options.routes, size_max),
       cors_(options.cors_origins),
       auth_deadline_(options.auth_deadline),
-      forwarded_(options.forwarded) {}
+      forwarded_(options.forwarded),
+      interim_(options.interim) {}
 
 Task<Answer> UploadHandler::handle(std::shared_ptr<const Request> request,
-                                   engine::BodySource* body) {
+                                   Body* body) {
   const wire::RequestHead& head = request->head();
   const protocols::Dialect* dialect = dialects_.of(head);
   Answer answer;
   if (dialect == nullptr) {
     if (head.method == "OPTIONS" && head.target == "*") {
-      answer = options_answer(*request, nullptr);
+      answer = options_answer(*request);
     } else {
       answer = problem_answer(core::Problem(core::ProblemType::kNoSuchResource), request->id());
     }
     co_return answer;
   }
   if (head.method == "OPTIONS") {
-    answer = options_answer(*request, dialect);
+    answer = options_answer(*request);
   } else {
-    const Spoken spoken(request, dialect, fresh_name(), origin_of(*request, forwarded_));
+    const Spoken spoken(request, dialect, fresh_name(), origin_of(*request, forwarded_),
+                        services_.clock->wall_now());
     auto parsed = dialect->parse(head, spoken.context);
     if (parsed) {
       std::string name = parsed->name;
@@ -161,7 +178,7 @@ Task<Answer> UploadHandler::handle(std::shared_ptr<const Request> request,
 }
 
 Task<Answer> UploadHandler::serve(const Spoken* spoken, core::Command command,
-                                  engine::BodySource* body) {
+                                  Body* body) {
   const core::Command asked = command;  // the engine takes its own
   AuthRequest question = auth_request(*spoken->request, command);
   const Deadline deadline(services_.clock->now() + auth_deadline_);
@@ -179,6 +196,9 @@ Task<Answer> UploadHandler::serve(const Spoken* spoken, core::Command command,
     co_return spoken->denied(*denial, &asked);
   }
   core::Grant grant = std::get<core::Grant>(std::move(*allowed));
+  if (interim_ && spoken->request->head().minor_version >= 1) {
+    body->hint(spoken->hints(asked));
+  }
   const core::Outcome outcome =
       co_await services_.uploads->execute(std::move(command), std::move(grant), body);
   co_return spoken->rendered(outcome, &asked);
@@ -191,23 +211,22 @@ std::string UploadHandler::fresh_name() const {
   return base64url(raw);
 }
 
-Answer UploadHandler::options_answer(const Request& request,
-                                     const protocols::Dialect* dialect) const {
+Answer UploadHandler::options_answer(const Request& request) const {
   Answer answer;
   answer.head.status = 204;
   answer.head.headers.add("Allow", std::string(kAllow));
   answer.end = "options";
-  if (dialect != nullptr) {
-    protocols::Response response = dialect->options(request.head());
-    answer.head = std::move(response.head);
-    answer.body = std::move(response.body);
+  if (auto response = dialects_.options(request.head())) {
+    answer.head = std::move(response->head);
+    answer.body = std::move(response->body);
   }
   const std::string* said = answer.head.headers.find("Allow");
   const std::string methods = said != nullptr ? *said : std::string(kAllow);
   if (auto preflight = cors_.preflight(request.head(), methods)) {
     answer.head.status = 204;
-    answer.head.headers = std::move(*preflight);
-    answer.head.headers.add("Allow", methods);
+    for (const wire::Header& header : preflight->list()) {
+      answer.head.headers.set(header.name, header.value);
+    }
     answer.body.clear();
     answer.end = "preflight";
   } else if (cors_.enabled()) {

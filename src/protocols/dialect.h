@@ -24,7 +24,7 @@ struct Context {
   std::string_view fresh_name;
   // "https://host" as the client wrote it; empty if unknown. For absolute addresses in answers.
   std::string_view origin;
-  std::optional<WallTime> now;  // for lifetimes in answers
+  std::optional<WallTime> now{};  // for lifetimes in answers
 };
 
 class Dialect {
@@ -60,7 +60,7 @@ class Dialect {
 
   // Adds what every answer of the protocol carries, also one that the front makes by itself (the
   // application's refusal).
-  virtual void mark(wire::Headers* /*answer*/) const {}
+  virtual void mark(const wire::RequestHead& /*request*/, wire::Headers* /*answer*/) const {}
 
   // The answer to OPTIONS that is no CORS preflight. Its Allow names the methods.
   virtual Response options(const wire::RequestHead& request) const = 0;

@@ -51,6 +51,7 @@ class Ietf final : public Dialect {
   std::optional<Response> render(const core::Outcome& outcome, const wire::RequestHead& request,
                                  const core::Command* command,
                                  const Context& context) const override;
+  void mark(const wire::RequestHead& request, wire::Headers* answer) const override;
   Response options(const wire::RequestHead& request) const override;
 
   std::optional<wire::ResponseHead> announcement(const wire::RequestHead& request,

@@ -10,6 +10,7 @@
 #include "protocols/ietf.h"
 #include "protocols/ietf_fields.h"
 #include "protocols/object_attributes.h"
+#include "protocols/tus_metadata.h"
 #include "protocols/upload_name.h"
 #include "wire/structured_fields.h"
 
@@ -25,6 +26,8 @@ using Parsed = tl::expected<core::Command, core::Problem>;
 tl::unexpected<core::Problem> refuse(ProblemType type, std::string why) {
   return tl::unexpected<core::Problem>(core::Problem(type, std::move(why)));
 }
+
+constexpr std::size_t kMetadataFieldMax = 8U << 10;  // as in tus (TP-18)
 
 // A digest that we would have to judge by, of an algorithm that servers are expected to know.
 bool asks_for_verification(const wire::Headers& headers, const char* name) {
@@ -77,6 +80,18 @@ std::optional<core::Problem> describe(const wire::RequestHead& request, const Ie
   // The type of the message, not of the object (trap 12).
   if (ietf::is_partial_upload(request)) attributes->content_type.clear();
   command->attributes = std::move(*attributes);
+  // tus-js-client describes the object in its own way in this protocol, too. Others may use the
+  // field as they like.
+  const std::string* metadata = request.headers.find("Upload-Metadata");
+  const auto pairs = metadata != nullptr && metadata->size() <= kMetadataFieldMax
+                         ? parse_tus_metadata(*metadata)
+                         : tl::unexpected<std::string>("none");
+  if (!pairs) return std::nullopt;
+  core::ObjectAttributes said = tus_attributes(*metadata, *pairs);
+  core::ObjectAttributes& out = command->attributes;
+  out.raw_metadata = std::move(said.raw_metadata);
+  if (out.content_type.empty()) out.content_type = std::move(said.content_type);
+  if (out.metadata.empty()) out.metadata = std::move(said.metadata);
   return std::nullopt;
 }
 
@@ -125,6 +140,7 @@ Parsed create(const wire::RequestHead& request, const Fields& fields, const Ietf
   append.ends_object = *fields.complete;
   append.exact = true;
   append.ends_at_total = false;
+  append.overrun_aborts = fields.version.at_least(7);  // D-11
   command.verb = append;
   return command;
 }
@@ -164,6 +180,7 @@ Parsed append_to(const wire::RequestHead& request, const Fields& fields,
   append.may_begin = false;
   append.exact = true;
   append.ends_at_total = false;
+  append.overrun_aborts = fields.version.at_least(7);  // D-11
   command.verb = append;
   return command;
 }
@@ -215,7 +232,9 @@ Parsed Ietf::parse(const wire::RequestHead& request, const Context& context) con
                   std::string(field) + " has no place in " + request.method);
   }
   if (fields.kind == Kind::kCancel) {
-    command.verb = core::Cancel{};
+    core::Cancel cancel;
+    cancel.release_complete = true;  // whatever it was, it is gone
+    command.verb = cancel;
   } else {
     core::Query query;
     query.settle = true;

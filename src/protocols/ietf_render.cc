@@ -261,6 +261,15 @@ std::optional<Response> Ietf::render(const core::Outcome& outcome,
   return std::visit(Renderer(request, options_, command, context), outcome);
 }
 
+// The application refuses: of a creation that is the targeted resource's answer, and final; of an
+// append it may be a stranger who is refused (section 6).
+void Ietf::mark(const wire::RequestHead& request, wire::Headers* answer) const {
+  const Fields fields = ietf::read_fields(request, options_);
+  mark_version(fields, answer);
+  if (fields.kind == Kind::kCreate) mark_complete(fields, true, answer);
+  if (fields.kind == Kind::kAppend) mark_complete(fields, false, answer);
+}
+
 Response Ietf::options(const wire::RequestHead& request) const {
   const Fields fields = ietf::read_fields(request, options_);
   const bool known = !ietf::upload_in(request, options_).empty();
