@@ -275,7 +275,7 @@ class World {
     while (out->context.poll() > 0) out->context.restart();
   }
 
-  static core::Command command(std::string name, std::variant<core::Append, core::Query, core::Cancel, core::Inspect> verb) {
+  static core::Command command(std::string name, decltype(core::Command::verb) verb) {
     core::Command c;
     c.name = std::move(name);
     c.verb = verb;
