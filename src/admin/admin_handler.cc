@@ -47,7 +47,7 @@ AdminHandler::AdminHandler(std::vector<Check> live, std::vector<Check> ready,
     : live_(std::move(live)), ready_(std::move(ready)), metrics_(metrics) {}
 
 Task<http::Answer> AdminHandler::handle(std::shared_ptr<const http::Request> request,
-                                        engine::BodySource*) {
+                                        http::Body*) {
   co_return answer(*request);
 }
 

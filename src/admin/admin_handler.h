@@ -19,7 +19,7 @@
 
 #include "base/result.h"
 #include "base/task.h"
-#include "engine/body_source.h"
+#include "http/body.h"
 #include "http/handler.h"
 #include "telemetry/prometheus_metrics.h"
 
@@ -39,7 +39,7 @@ class AdminHandler final : public http::Handler {
 
   // One instance may serve every thread. Never suspends.
   Task<http::Answer> handle(std::shared_ptr<const http::Request> request,
-                            engine::BodySource* body) override;
+                            http::Body* body) override;
 
   // The same as a function. The body of the answer to HEAD is the connection's to leave out.
   http::Answer answer(const http::Request& request) const;

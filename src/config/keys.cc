@@ -198,10 +198,12 @@ std::vector<Key> make_keys() {
   add(
       route_key("Where uploads are accepted, and in which dialect; in the file `[[route]]` with "
                 "`prefix` and `dialect`."));
-  add(bool_key(
-      "http.forwarded", SLUICE_FIELD(options.http.forwarded),
-      "Believe `X-Forwarded-Proto` and `X-Forwarded-Host` when an answer holds an absolute "
-      "address. Only behind a proxy that sets them itself."));
+  add(bool_key("http.forwarded", SLUICE_FIELD(options.http.forwarded),
+               "Believe `X-Forwarded-Proto` and `X-Forwarded-Host` when an answer holds an absolute "
+               "address. Only behind a proxy that sets them itself."));
+  add(bool_key("http.interim", SLUICE_FIELD(options.http.interim),
+               "Tell clients of the IETF protocol that ask for it their upload's address and progress "
+               "while they send (104). Switch it off behind a proxy that breaks on it."));
   add(size_key("http.header_bytes_max", SLUICE_FIELD(options.http.header_bytes_max), kKiB, kMiB, 1,
                "Request line and headers together; more is refused with 431."));
   add(duration_key("http.header_timeout", SLUICE_FIELD(options.http.header_timeout), seconds(1),

@@ -131,13 +131,19 @@ const ProblemEntry& problem_entry(ProblemType type) noexcept {
 }
 
 std::string problem_json(const Problem& problem, std::string_view request_id) {
+  return problem_json(problem, request_id, problem_entry(problem.type).status, ProblemTerms());
+}
+
+std::string problem_json(const Problem& problem, std::string_view request_id, int status,
+                         const ProblemTerms& terms) {
   const ProblemEntry& entry = problem_entry(problem.type);
   boost::json::object body;
-  body["type"] = problem_type_uri(entry);
+  body["type"] = terms.type.empty() ? problem_type_uri(entry) : std::string(terms.type);
   body["title"] = entry.title;
-  body["status"] = entry.status;
+  body["status"] = status;
   if (!problem.detail.empty()) body["detail"] = as_utf8(problem.detail);
-  body["mend"] = entry.mend;
+  body["mend"] = terms.mend.empty() ? entry.mend : terms.mend;
+  for (const auto& [name, value] : terms.numbers) body[name] = value;
   if (!request_id.empty()) body["instance"] = as_utf8(request_id);
   return boost::json::serialize(body);
 }

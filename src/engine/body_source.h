@@ -32,6 +32,10 @@ class BodySource {
   // From any thread: memory is short. A block of which only a part is used is not filled further, so
   // that it is free when what lies in it is.
   virtual void let_go() noexcept = 0;
+
+  // From any thread, while the body is written from: the upload is durable and recorded up to here.
+  // A hint for whoever likes to know (104); answers do not depend on it.
+  virtual void durable(ByteOffset /*end*/) noexcept {}
 };
 
 }  // namespace sluice::engine

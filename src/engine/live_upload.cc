@@ -159,6 +159,12 @@ bool LiveUpload::busy() const noexcept {
 
 ByteOffset LiveUpload::durable_end() const noexcept { return durable_.end_of_run(ByteOffset()); }
 
+void LiveUpload::tell_durable() const noexcept {
+  for (const auto& [id, writer] : writers_) {
+    if (writer.body != nullptr) writer.body->durable(durable_end());
+  }
+}
+
 core::RangeSet LiveUpload::said() const {
   core::RangeSet all = durable_;
   for (const ByteRange& range : recorded_.ranges()) all.add(range);

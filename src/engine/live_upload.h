@@ -202,6 +202,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   bool busy() const noexcept;
   std::optional<core::Outcome> accept(Writer& writer, Bytes bytes);
   ByteOffset durable_end() const noexcept;
+  void tell_durable() const noexcept;
   // What a client may be told: never less than another process may have told it already.
   core::RangeSet said() const;
   ByteOffset said_end() const;

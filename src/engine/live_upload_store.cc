@@ -174,6 +174,7 @@ Task<Result<Ok>> LiveUpload::ship_part(PartNumber number) {
   row_.parts.insert(place, std::move(part));
   std::erase_if(row_.parked, [&](const ParkedRow& p) { return range.contains(p.range); });
   durable_.add(range);
+  tell_durable();
   slots_.erase(number);
   if (!parked.empty()) work_.spawn(remove_objects(parked));
   co_return Ok{};
@@ -343,6 +344,7 @@ Task<Result<Ok>> LiveUpload::park_range(PartNumber number, ByteRange range) {
 
   const ByteCount before = durable_.size();
   durable_.add(range);
+  tell_durable();
   services_->metrics->stored(durable_.size() - before);
   services_->metrics->parked(range.size());
   const std::vector<ObjectKey> gone = slot.assembly.replace_by_parked(range, key);

@@ -11,8 +11,9 @@ namespace {
 
 // What our answers carry and a script may need; the fields of every dialect.
 constexpr std::string_view kExposed =
-    "Location, Upload-Offset, Upload-Length, Upload-Complete, Upload-Limit, Upload-Expires, "
-    "Upload-Metadata, Upload-Defer-Length, Upload-Concat, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "
+    "Location, Upload-Offset, Upload-Length, Upload-Complete, Upload-Incomplete, Upload-Limit, "
+    "Upload-Draft-Interop-Version, Accept-Patch, Upload-Expires, Upload-Metadata, "
+    "Upload-Defer-Length, Upload-Concat, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, "
     "Tus-Checksum-Algorithm, Range, Retry-After, ETag, X-Request-Id, Link, "
     "X-HTTP-Status-Code-Override, X-GUploader-UploadID, X-Upload-Parallel, X-Upload-Part-Size, "
     "X-Upload-Ranges, X-Upload-Ranges-Truncated";

@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "base/task.h"
-#include "engine/body_source.h"
 #include "http/answer.h"
+#include "http/body.h"
 #include "http/request.h"
 
 namespace sluice::http {
@@ -19,7 +19,7 @@ class Handler {
   // Answers one request. `body` is valid until the task ends; what is left unread is the
   // connection's to drain. Executor: the connection's. Errors are answers; only cancellation may
   // leave as an exception.
-  virtual Task<Answer> handle(std::shared_ptr<const Request> request, engine::BodySource* body) = 0;
+  virtual Task<Answer> handle(std::shared_ptr<const Request> request, Body* body) = 0;
 };
 
 }  // namespace sluice::http

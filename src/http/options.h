@@ -53,6 +53,10 @@ struct HttpOptions {
   // behind a proxy that sets them: clients can send them, too. Key: http.forwarded.
   bool forwarded = false;
 
+  // Send interim answers (104) to clients of the IETF protocol that ask for them. Some proxies break
+  // on them. Key: http.interim.
+  bool interim = true;
+
   // Given to the application's authorize call, ms. Key: auth.timeout is the hook's own; this is the
   // front's outer limit.
   std::chrono::milliseconds auth_deadline{15'000};

@@ -19,6 +19,7 @@ constexpr std::size_t kBatchMin = BlockPool::kBlockBytes;
 // knee between wake-ups and kernel memory.
 constexpr std::size_t kLowWater = 16U << 10;
 constexpr std::chrono::seconds kPatience{1};
+constexpr std::chrono::seconds kHintPause{1};
 // Chunks up to this size are moved together inside their block; a slice for each would cost more.
 constexpr std::size_t kJoinMax = 4U << 10;
 constexpr std::size_t kDrainBuffer = 16U << 10;
@@ -96,6 +97,18 @@ void RequestBody::interrupt() noexcept {
   boost::asio::post(services_.executor, std::move(cancel));
 }
 
+void RequestBody::durable(ByteOffset end) noexcept {
+  std::uint64_t known = durable_.load();
+  while (known < end.value() && !durable_.compare_exchange_weak(known, end.value())) {
+  }
+}
+
+void RequestBody::hint(Hints hints) {
+  hints_ = std::move(hints);
+  hinted_at_ = services_.clock->now();
+  told_at_ = hinted_at_;
+}
+
 void RequestBody::let_go() noexcept {
   auto let_go = [shared = interrupt_] {
     if (shared->body != nullptr) shared->body->tail_ = BlockRef();
@@ -144,6 +157,8 @@ std::string RequestBody::take_behind() {
 // Receives up to `want` bytes into blocks. Waits for the client first and for memory then, so that
 // a silent client holds none.
 Task<Result<std::vector<RequestBody::Region>>> RequestBody::fill(std::size_t want) {
+  const auto told = co_await say_interim();
+  if (!told) co_return fail(told.error());
   if (!early_.empty()) {
     auto room = co_await make_room(std::min(want, early_.size()));
     if (!room) co_return room;
@@ -156,8 +171,6 @@ Task<Result<std::vector<RequestBody::Region>>> RequestBody::fill(std::size_t wan
     if (early_.empty()) early_ = std::string();  // its memory, too
     co_return room;
   }
-  const auto told = co_await say_continue();
-  if (!told) co_return fail(told.error());
   const auto ready = co_await wait_readable(want);
   if (!ready) co_return fail(ready.error());
   auto room = co_await make_room(want);
@@ -192,14 +205,30 @@ Task<Result<std::vector<RequestBody::Region>>> RequestBody::fill(std::size_t wan
   co_return room;
 }
 
-Task<Result<Ok>> RequestBody::say_continue() {
-  if (!continue_due_) co_return Ok{};
-  continue_due_ = false;
+// What the client is told between two reads: where its upload lives, that it may go on, how far it
+// is.
+Task<Result<Ok>> RequestBody::say_interim() {
+  std::string text = std::exchange(hints_.announcement, std::string());
+  if (std::exchange(continue_due_, false)) text += kContinue;
+  text += progress_due();
+  if (text.empty()) co_return Ok{};
   std::vector<ConstBuffer> from;
-  from.push_back(
-      ConstBuffer{reinterpret_cast<const std::byte*>(kContinue.data()), kContinue.size()});
+  from.push_back(ConstBuffer{reinterpret_cast<const std::byte*>(text.data()), text.size()});
   const Deadline deadline(services_.clock->now() + services_.options->write_timeout);
   co_return co_await services_.stream->write(std::move(from), deadline);
+}
+
+// Once a second at first (P-13) and less often the longer it takes, so that what a client never
+// reads stays within its socket's buffer: some 50 KiB a day.
+std::string RequestBody::progress_due() {
+  if (!hints_.progress) return {};
+  const std::uint64_t end = durable_.load();
+  const Instant now = services_.clock->now();
+  const Duration pause = std::max<Duration>(kHintPause, (now - hinted_at_) / 64);
+  if (end <= told_ || now - told_at_ < pause) return {};
+  told_ = end;
+  told_at_ = now;
+  return hints_.progress(ByteOffset(end));
 }
 
 // Waits until it is worth a system call. A slow body is waited for until it has 16 KiB or a second

@@ -25,7 +25,7 @@
 #include "base/task.h"
 #include "base/time.h"
 #include "base/units.h"
-#include "engine/body_source.h"
+#include "http/body.h"
 #include "http/options.h"
 #include "ports/clock.h"
 #include "ports/metrics.h"
@@ -35,7 +35,7 @@
 
 namespace sluice::http {
 
-class RequestBody final : public engine::BodySource {
+class RequestBody final : public Body {
  public:
   // Borrowed; all outlive the body.
   struct Services {
@@ -56,6 +56,10 @@ class RequestBody final : public engine::BodySource {
   // --- for the engine. Precondition of read(): max > 0.
   Task<Result<Bytes>> read(ByteCount max) override;
   void interrupt() noexcept override;
+  void durable(ByteOffset end) noexcept override;
+
+  // --- for the handler
+  void hint(Hints hints) override;
 
   // --- for the connection
 
@@ -100,7 +104,8 @@ class RequestBody final : public engine::BodySource {
   class Interruptible;
 
   Task<Result<std::vector<Region>>> fill(std::size_t want);
-  Task<Result<Ok>> say_continue();
+  Task<Result<Ok>> say_interim();
+  std::string progress_due();
   Task<Result<Ok>> wait_readable(std::size_t want);
   Task<Result<std::vector<Region>>> make_room(std::size_t want);
   Task<Result<std::size_t>> receive(std::vector<MutableBuffer> into, Deadline deadline);
@@ -115,10 +120,15 @@ class RequestBody final : public engine::BodySource {
   const Services services_;
   const bool chunked_;
   const std::shared_ptr<Interrupt> interrupt_;
+  std::atomic<std::uint64_t> durable_{0};  // any thread
 
   // On the executor.
   std::string early_;  // received, not yet looked at; behind the end: the next request
   bool continue_due_;
+  Hints hints_;
+  std::uint64_t told_ = 0;  // the last durable offset that the client was told
+  Instant hinted_at_{};     // when hint() was called
+  Instant told_at_{};
   bool finished_ = false;
   std::optional<Error> failure_;
   std::uint64_t left_;  // of a Content-Length body

@@ -618,5 +618,99 @@ TEST_F(RequestBodyTest, ReceivedBytesAreCountedOnce) {
   EXPECT_EQ(metrics_.received_bytes, 3_MiB);
 }
 
+// 104: the address before the first byte is waited for, progress between two reads (ruling 11).
+Hints hints() {
+  Hints out;
+  out.announcement = "HTTP/1.1 104 A\r\n\r\n";
+  out.progress = [](ByteOffset end) {
+    return "HTTP/1.1 104 " + std::to_string(end.value()) + "\r\n\r\n";
+  };
+  return out;
+}
+
+TEST_F(RequestBodyTest, TheAnnouncementComesBeforeTheBody) {
+  begin(sized(5));
+  body_->hint(hints());
+  EXPECT_EQ(client_.take(), "");
+  read_all();
+  EXPECT_EQ(client_.take(), "HTTP/1.1 104 A\r\n\r\n");
+  client_.send("hello");
+  world_.advance(seconds(1));
+  EXPECT_TRUE(ended_);
+  EXPECT_EQ(client_.take(), "");
+
+  // Also if the body came with the head.
+  ended_ = false;
+  begin(sized(5), "hello");
+  body_->hint(hints());
+  read_all();
+  EXPECT_TRUE(ended_);
+  EXPECT_EQ(client_.take(), "HTTP/1.1 104 A\r\n\r\n");
+
+  // Of nothing there is nothing to announce: the answer comes at once.
+  begin(sized(0));
+  body_->hint(hints());
+  read_all();
+  EXPECT_EQ(client_.take(), "");
+}
+
+TEST_F(RequestBodyTest, TheAnnouncementDoesNotReplace100) {  // IETF R-72
+  wire::RequestHead head = sized(5);
+  head.expects_continue = true;
+  begin(head);
+  body_->hint(hints());
+  read_all();
+  EXPECT_EQ(client_.take(), "HTTP/1.1 104 A\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
+}
+
+TEST_F(RequestBodyTest, ProgressOnceASecondAndOnlyWhenThereIsSome) {  // IETF P-13, R-62
+  begin(sized(1'000'000));
+  body_->hint(hints());
+  read_all();
+  client_.take();
+  const auto more = [this](Duration pause) {
+    world_.advance(pause);
+    client_.send(pattern(20'000));
+    world_.run();
+    return client_.take();
+  };
+  EXPECT_EQ(more(milliseconds(500)), "");
+  body_->durable(ByteOffset(300));
+  EXPECT_EQ(more(milliseconds(400)), "");
+  EXPECT_EQ(more(milliseconds(200)), "HTTP/1.1 104 300\r\n\r\n");
+  EXPECT_EQ(more(seconds(5)), "");
+  body_->durable(ByteOffset(500));
+  body_->durable(ByteOffset(400));  // never backwards
+  EXPECT_EQ(more(seconds(1)), "HTTP/1.1 104 500\r\n\r\n");
+}
+
+// What a client never reads must not fill its socket's buffer for ever.
+TEST_F(RequestBodyTest, ProgressGetsRarer) {
+  begin(sized(1U << 30));
+  body_->hint(hints());
+  read_all();
+  client_.take();
+  std::size_t told = 0;
+  for (std::uint64_t second = 1; second <= 6'400; ++second) {
+    body_->durable(ByteOffset(second));
+    world_.advance(seconds(1));
+    client_.send("x");
+    world_.run();
+    if (!client_.take().empty()) ++told;
+  }
+  EXPECT_GT(told, 64U);
+  EXPECT_LT(told, 64U + 64U * 5);  // 64 (1 + ln 100)
+}
+
+TEST_F(RequestBodyTest, WithoutHintsNothingIsSaid) {
+  begin(sized(100'000));
+  read_all();
+  body_->durable(ByteOffset(300));
+  world_.advance(seconds(10));
+  client_.send(pattern(20'000));
+  world_.run();
+  EXPECT_EQ(client_.take(), "");
+}
+
 }  // namespace
 }  // namespace sluice::http

@@ -17,8 +17,8 @@
 #include "base/units.h"
 #include "core/command.h"
 #include "core/problem.h"
-#include "engine/body_source.h"
 #include "http/answer.h"
+#include "http/body.h"
 #include "http/cors.h"
 #include "http/dialects.h"
 #include "http/form_handler.h"
@@ -50,14 +50,14 @@ class UploadHandler final : public Handler {
   // `size_max`: the largest object accepted, bytes (EngineOptions::size_max).
   UploadHandler(Services services, const HttpOptions& options, ByteCount size_max);
 
-  Task<Answer> handle(std::shared_ptr<const Request> request, engine::BodySource* body) override;
+  Task<Answer> handle(std::shared_ptr<const Request> request, Body* body) override;
 
  private:
   // What a dialect is told of a request, and what that refers to.
   struct Spoken;
 
-  Task<Answer> serve(const Spoken* spoken, core::Command command, engine::BodySource* body);
-  Answer options_answer(const Request& request, const protocols::Dialect* dialect) const;
+  Task<Answer> serve(const Spoken* spoken, core::Command command, Body* body);
+  Answer options_answer(const Request& request) const;
   Task<Answer> nameless(std::shared_ptr<const Request> request, engine::BodySource* body) const;
 
   const Services services_;
@@ -67,6 +67,7 @@ class UploadHandler final : public Handler {
   const GoogleHandler google_;
   const Cors cors_;
   const bool forwarded_;
+  const bool interim_;
 };
 
 }  // namespace sluice::http

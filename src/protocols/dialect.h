@@ -8,6 +8,8 @@
 
 #include <tl/expected.hpp>
 
+#include "base/time.h"
+#include "base/units.h"
 #include "core/command.h"
 #include "core/problem.h"
 #include "protocols/response.h"
@@ -22,6 +24,7 @@ struct Context {
   std::string_view fresh_name;
   // "https://host" as the client wrote it; empty if unknown. For absolute addresses in answers.
   std::string_view origin;
+  std::optional<WallTime> now{};  // for lifetimes in answers
 };
 
 class Dialect {
@@ -42,9 +45,22 @@ class Dialect {
                                          const core::Command* command,
                                          const Context& context) const = 0;
 
+  // Interim answers (104), hints that nothing depends on (ruling 11); nullopt: this request gets none.
+  // `announcement`: the upload exists, and its content is about to be read. `progress`: so much is
+  // durable.
+  virtual std::optional<wire::ResponseHead> announcement(const wire::RequestHead& /*request*/,
+                                                         const core::Command& /*command*/,
+                                                         const Context& /*context*/) const {
+    return std::nullopt;
+  }
+  virtual std::optional<wire::ResponseHead> progress(const wire::RequestHead& /*request*/,
+                                                     ByteOffset /*durable*/) const {
+    return std::nullopt;
+  }
+
   // Adds what every answer of the protocol carries, also one that the front makes by itself (the
   // application's refusal).
-  virtual void mark(wire::Headers* /*answer*/) const {}
+  virtual void mark(const wire::RequestHead& /*request*/, wire::Headers* /*answer*/) const {}
 
   // The answer to OPTIONS that is no CORS preflight. Its Allow names the methods.
   virtual Response options(const wire::RequestHead& request) const = 0;

@@ -51,16 +51,6 @@ void add_all_ranges(wire::Headers& headers, const std::vector<ByteRange>& ranges
   if (!list.empty()) headers.add("X-Upload-Ranges", list);
 }
 
-// An entity tag that may stand in a header field; empty: none.
-std::string etag_field(const ETag& etag) {
-  const std::string& text = etag.str();
-  for (const char c : text) {
-    if (c < 0x20 || c == 0x7f) return {};
-  }
-  if (text.empty() || text.front() == '"' || text.starts_with("W/\"")) return text;
-  return '"' + text + '"';
-}
-
 boost::json::object inspected_json(const core::Inspected& upload) {
   boost::json::object out;
   out["kind"] = "sluice#upload";

@@ -32,6 +32,15 @@ boost::json::object result_json(const core::UploadResult& result) {
   return out;
 }
 
+std::string etag_field(const ETag& etag) {
+  const std::string& text = etag.str();
+  for (const char c : text) {
+    if (c < 0x20 || c == 0x7f) return {};
+  }
+  if (text.empty() || text.front() == '"' || text.starts_with("W/\"")) return text;
+  return '"' + text + '"';
+}
+
 std::string rfc3339(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);

@@ -39,7 +39,7 @@ class Tus final : public Dialect {
   std::optional<Response> render(const core::Outcome& outcome, const wire::RequestHead& request,
                                  const core::Command* command,
                                  const Context& context) const override;
-  void mark(wire::Headers* answer) const override;  // Tus-Resumable (T-01)
+  void mark(const wire::RequestHead& request, wire::Headers* answer) const override;  // Tus-Resumable (T-01)
   Response options(const wire::RequestHead& request) const override;
 
  private:

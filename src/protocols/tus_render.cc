@@ -184,16 +184,16 @@ std::optional<Response> Tus::render(const core::Outcome& outcome, const wire::Re
   return std::visit(Renderer(request, options_, command, context), outcome);
 }
 
-void Tus::mark(wire::Headers* answer) const {
+void Tus::mark(const wire::RequestHead& /*request*/, wire::Headers* answer) const {
   answer->set("Tus-Resumable", std::string(tus::kVersion));
 }
 
 // T-05 to T-08. The request's own Tus-Resumable does not matter.
-Response Tus::options(const wire::RequestHead& /*request*/) const {
+Response Tus::options(const wire::RequestHead& request) const {
   Response response;
   response.head.status = 200;
   wire::Headers& headers = response.head.headers;
-  mark(&headers);
+  mark(request, &headers);
   headers.add("Tus-Version", std::string(tus::kVersion));
   headers.add("Tus-Extension", std::string(tus::kExtensions));
   headers.add("Tus-Max-Size", std::to_string(options_.size_max.value()));

@@ -12,12 +12,13 @@ class Broken(Exception):
 
 
 class Response:
-    def __init__(self, status, reason, headers, body=b"", interim=()):
+    def __init__(self, status, reason, headers, body=b"", interim=(), interim_heads=()):
         self.status = status
         self.reason = reason
         self.headers = headers  # list of (lower-case name, value)
         self.body = body
         self.interim = list(interim)  # statuses of 1xx answers before it
+        self.interim_heads = list(interim_heads)  # their fields: dicts with lower-case names
         if status == 308 or self.get("x-http-status-code-override") == "308":
             self._check_308()
 
@@ -150,11 +151,13 @@ class Connection:
 
     def read_response(self, to_head=False):
         interim = []
+        interim_heads = []
         while True:
             status, reason, headers = self.read_head()
             if status >= 200:
                 break
             interim.append(status)
+            interim_heads.append(dict(headers))
         found = dict(headers)
         body = b""
         if to_head or status in (204, 304):
@@ -169,7 +172,7 @@ class Connection:
             body = self._take(int(found["content-length"]))
         else:
             body = self.read_rest()
-        return Response(status, reason, headers, body, interim)
+        return Response(status, reason, headers, body, interim, interim_heads)
 
     def read_rest(self):
         """Everything until the peer ends the stream."""

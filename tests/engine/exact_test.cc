@@ -1,5 +1,7 @@
 // What tus and the IETF protocol ask of the engine beside put308: uploads begun without bytes,
 // appends at exactly the offset, totals that come later, settled queries, released names.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tests/engine/world.h"
@@ -332,6 +334,44 @@ TEST_F(Exact, SettledQuery) {
   EXPECT_EQ(offset(query(true)), 13U);
   ASSERT_TRUE(is_complete(append(exact(13, 27), text(40).substr(13))));
   expect_object(text(40));
+}
+
+// IETF: more than the length ends the upload, by its announcement or by its bytes.
+TEST_F(Exact, OverrunAborts) {
+  for (const std::optional<std::uint64_t> length : {std::optional<std::uint64_t>(11), {}}) {
+    run(create(10));
+    core::Append more = exact(0, length);
+    more.ends_at_total = false;
+    more.overrun_aborts = true;
+    expect_refused(append(more, text(11)), ProblemType::kBodyTooLong);
+    expect_refused(query(true), ProblemType::kUploadGone);
+    expect_refused(append(exact(0, 1), "a"), ProblemType::kUploadGone);
+    EXPECT_EQ(out.store.find_object("x"), nullptr);
+  }
+  // What is complete stays so.
+  run(create(10));
+  append(exact(0, 10), text(10));
+  core::Append more = exact(10, 1);
+  more.overrun_aborts = true;
+  const auto refused = append(more, "a");
+  expect_refused(refused, ProblemType::kBodyTooLong);
+  EXPECT_FALSE(std::get<Refused>(refused).offset);  // IETF: how a complete one is known
+  ASSERT_TRUE(is_complete(query(true)));
+  expect_object(text(10));
+}
+
+// What is said while the body comes is recorded: never more than the offset later.
+TEST_F(Exact, ProgressIsDurable) {
+  run(create(40));
+  FakeBody body(text(35));
+  body.batch(5);
+  core::Append most = exact(0, 35);
+  most.ends_at_total = false;
+  EXPECT_EQ(offset(world.run(start(most, &body))), 35U);
+  ASSERT_FALSE(body.told.empty());
+  EXPECT_TRUE(std::is_sorted(body.told.begin(), body.told.end()));
+  EXPECT_GT(body.told.front(), 0U);
+  EXPECT_LE(body.told.back(), 35U);
 }
 
 TEST_F(Exact, SurvivesTheProcess) {

@@ -162,6 +162,7 @@ class FakeBody final : public BodySource {
     if (!clean_) co_return fail(end_error_, "the line broke");
     co_return Bytes();
   }
+  void durable(ByteOffset end) noexcept override { told.push_back(end.value()); }
   void interrupt() noexcept override {
     interrupted_ = true;
     moved_.notify_all();
@@ -169,6 +170,7 @@ class FakeBody final : public BodySource {
   void let_go() noexcept override {}
   std::size_t taken() const { return at_; }
 
+  std::vector<std::uint64_t> told;  // durable()
   int reads = 0;
 
  private:

@@ -25,7 +25,8 @@ class ScriptHandler final : public Handler {
   std::vector<std::shared_ptr<const Request>> requests;
   std::vector<std::string> bodies;
   std::vector<std::optional<Errc>> errors;
-  engine::BodySource* body = nullptr;  // of the running request
+  Hints hints;              // given to every body
+  Body* body = nullptr;     // of the running request
   int running = 0;
 
   void go() {
@@ -33,12 +34,13 @@ class ScriptHandler final : public Handler {
     gate_.notify_all();
   }
 
-  Task<Answer> handle(std::shared_ptr<const Request> request, engine::BodySource* source) override {
+  Task<Answer> handle(std::shared_ptr<const Request> request, Body* source) override {
     const Running guard(this, source);
     const std::size_t index = requests.size();
     requests.push_back(request);
     bodies.emplace_back();
     errors.emplace_back();
+    source->hint(hints);
     while (bodies[index].size() < read_max) {
       const ByteCount left(read_max - bodies[index].size());
       auto got = co_await source->read(left);
@@ -60,7 +62,7 @@ class ScriptHandler final : public Handler {
 
  private:
   struct Running {
-    Running(ScriptHandler* h, engine::BodySource* b) : handler(h) {
+    Running(ScriptHandler* h, Body* b) : handler(h) {
       handler->body = b;
       ++handler->running;
     }
