@@ -24,12 +24,25 @@ struct BlockPool::Slab {
 };
 
 BlockPool::BlockPool(ByteCount budget)
-    : blocks_max_(static_cast<std::size_t>(budget.value() / kBlockBytes)),
-      crowd_(blocks_max_ - blocks_max_ / 8) {
+    : blocks_max_(static_cast<std::size_t>(budget.value() / kBlockBytes)) {
   SLUICE_CHECK(blocks_max_ > 0);
 }
 
 BlockPool::~BlockPool() { SLUICE_CHECK(taken_ == 0); }
+
+std::size_t BlockPool::limit() const noexcept {
+  const auto aside =
+      static_cast<std::size_t>(aside_.load(std::memory_order_relaxed) / kBlockBytes);
+  return blocks_max_ - std::min(aside, blocks_max_ / 2);
+}
+
+void BlockPool::set_aside(ByteCount bytes) noexcept { aside_.fetch_add(bytes.value()); }
+
+void BlockPool::give_back(ByteCount bytes) noexcept {
+  aside_.fetch_sub(bytes.value());
+  const std::lock_guard lock(mutex_);
+  if (!queue_.empty()) queue_.front()->notify_all();
+}
 
 std::vector<BlockRef> BlockPool::try_take(std::size_t count) {
   if (pressure_hook_ && crowded()) pressure_hook_();
@@ -86,7 +99,7 @@ Task<std::vector<BlockRef>> BlockPool::take_unless(std::size_t count, Signal* ro
 BlockPool::Usage BlockPool::usage() const {
   const std::lock_guard lock(mutex_);
   Usage usage;
-  usage.budget = ByteCount(std::uint64_t{blocks_max_} * kBlockBytes);
+  usage.budget = ByteCount(std::uint64_t{limit()} * kBlockBytes);
   usage.taken = ByteCount(std::uint64_t{taken_} * kBlockBytes);
   usage.reserved = ByteCount(slabs_.size() * std::uint64_t{kSlabBytes});
   usage.waiting = queue_.size();
@@ -95,10 +108,16 @@ BlockPool::Usage BlockPool::usage() const {
 
 std::vector<BlockRef> BlockPool::take_locked(std::size_t count) {
   std::vector<BlockRef> blocks;
-  const std::size_t wanted = std::min(count, blocks_max_ - taken_);
+  const std::size_t most = limit();
+  const std::size_t wanted = std::min(count, most - std::min<std::size_t>(taken_, most));
   blocks.reserve(wanted);
   while (blocks.size() < wanted) {
-    if (free_.empty() && !grow_locked()) break;
+    if (free_.empty()) {
+      if (cold_.empty() && !grow_locked()) break;
+      free_.push_back(cold_.back());
+      cold_.pop_back();
+      ++warm_;
+    }
     blocks.emplace_back(free_.back());
     free_.pop_back();
     ++taken_;
@@ -115,7 +134,7 @@ bool BlockPool::grow_locked() {
   for (std::size_t i = kBlocksPerSlab; i-- > 0;) {
     slab->blocks.push_back(
         std::make_unique<Block>(owner, slab->memory + i * kBlockBytes, kBlockBytes));
-    free_.push_back(slab->blocks.back().get());
+    cold_.push_back(slab->blocks.back().get());
   }
   slabs_.push_back(std::move(slab));
   return true;
@@ -124,13 +143,22 @@ bool BlockPool::grow_locked() {
 void BlockPool::recycle(Block* block) noexcept {
   const std::lock_guard lock(mutex_);
   --taken_;
-  free_.push_back(block);
+  if (warm_ > limit()) {
+    // Its memory is used for something else by now.
+    static_cast<void>(::madvise(block->data(), kBlockBytes, MADV_DONTNEED));
+    cold_.push_back(block);
+    --warm_;
+  } else {
+    free_.push_back(block);
+  }
   if (taken_ == 0) {
     // Idle: keep one warm slab, give the rest back.
     while (slabs_.size() > 1) {
       const std::byte* begin = slabs_.back()->memory;
       const std::byte* end = begin + kSlabBytes;
-      std::erase_if(free_, [&](Block* b) { return b->data() >= begin && b->data() < end; });
+      const auto inside = [&](Block* b) { return b->data() >= begin && b->data() < end; };
+      warm_ -= std::erase_if(free_, inside);
+      std::erase_if(cold_, inside);
       slabs_.pop_back();
     }
   }

@@ -5,6 +5,9 @@
 // Invariant: bytes handed out never exceed the budget. Whoever finds the pool empty waits in
 // arrival order, or does with less; nothing is ever written elsewhere.
 //
+// What connections cost beside their blocks comes out of the same budget (set_aside()): thousands of
+// them leave less for blocks, instead of growing beside it.
+//
 // Thread-safe. Waiters resume on their own executor. The pool outlives every block it gave out.
 #pragma once
 
@@ -29,7 +32,7 @@ class BlockPool final : private BlockOwner {
   static constexpr std::uint32_t kBlockBytes = 64U << 10;
 
   struct Usage {
-    ByteCount budget;
+    ByteCount budget;    // for blocks: without what is set aside
     ByteCount taken;     // handed out and still referenced
     ByteCount reserved;  // memory held from the system, free blocks included
     std::uint64_t waiting = 0;  // tasks that wait for a block right now
@@ -53,30 +56,42 @@ class BlockPool final : private BlockOwner {
   Task<std::vector<BlockRef>> take_unless(std::size_t count, Signal* room,
                                           const std::atomic<bool>* stop);
 
+  // Memory of that size is used for something else, until it is given back. Half of the budget stays
+  // for blocks in any case: with less, nothing would get on. Blocks that are out stay out. Any thread.
+  void set_aside(ByteCount bytes) noexcept;
+  void give_back(ByteCount bytes) noexcept;
+
   // Called, from the thread that takes or is about to wait, to ask the engine to set memory free:
   // while the pool is crowded. Cheap to call often. Set once, before the pool is used.
   void on_pressure(std::function<void()> hook) { pressure_hook_ = std::move(hook); }
 
   Usage usage() const;
   // Seven eighths are taken: whoever can do with less should. Any thread.
-  bool crowded() const noexcept { return taken_.load(std::memory_order_relaxed) >= crowd_; }
+  bool crowded() const noexcept {
+    const std::size_t most = limit();
+    return taken_.load(std::memory_order_relaxed) >= most - most / 8;
+  }
 
  private:
   struct Slab;
   void recycle(Block* block) noexcept override;
   std::vector<BlockRef> take_locked(std::size_t count);
   bool grow_locked();
+  // Blocks that may be out right now.
+  std::size_t limit() const noexcept;
 
   // Constant after construction.
   const std::size_t blocks_max_;
-  const std::size_t crowd_;  // blocks
   std::function<void()> pressure_hook_;
 
   // Protected by mutex_.
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Slab>> slabs_;
   std::vector<Block*> free_;
+  std::vector<Block*> cold_;   // free as well, and without memory behind them until they are used
+  std::size_t warm_ = 0;       // blocks with memory, taken or free
   std::atomic<std::size_t> taken_{0};  // changed under the mutex only
+  std::atomic<std::uint64_t> aside_{0};  // bytes
   std::deque<Signal*> queue_;  // of the waiting tasks, in arrival order; the first is told of room
 };
 

@@ -27,6 +27,40 @@ TEST(BlockPool, NeverGivesMoreThanTheBudget) {
   EXPECT_EQ(pool.usage().taken, ByteCount(192_KiB));
 }
 
+// Goal: what connections cost comes out of the budget (G8), but progress stays possible.
+TEST(BlockPool, WhatIsSetAsideIsNotGivenOut) {
+  BlockPool pool(512_KiB);
+  auto blocks = pool.try_take(8);
+  EXPECT_EQ(blocks.size(), 8U);
+  pool.set_aside(100_KiB);
+  EXPECT_EQ(pool.usage().budget, ByteCount(448_KiB));
+  blocks.pop_back();  // one too many is out
+  EXPECT_TRUE(pool.try_take(1).empty());
+  blocks.pop_back();
+  EXPECT_EQ(pool.try_take(2).size(), 1U);
+  pool.set_aside(1000_KiB);
+  EXPECT_EQ(pool.usage().budget, ByteCount(256_KiB));
+  blocks.resize(3);
+  EXPECT_EQ(pool.try_take(2).size(), 1U);
+  pool.give_back(1100_KiB);
+  EXPECT_EQ(pool.try_take(8).size(), 5U);
+}
+
+// Goal: a block that gave its memory back can be used like any other.
+TEST(BlockPool, BlocksComeBackAfterTheirMemoryWasGivenUp) {
+  BlockPool pool(256_KiB);
+  auto blocks = pool.try_take(4);
+  for (const BlockRef& block : blocks) block->data()[0] = std::byte{1};
+  pool.set_aside(128_KiB);
+  blocks.clear();
+  pool.give_back(128_KiB);
+  blocks = pool.try_take(4);
+  ASSERT_EQ(blocks.size(), 4U);
+  int empty = 0;
+  for (const BlockRef& block : blocks) empty += block->data()[0] == std::byte{0};
+  EXPECT_EQ(empty, 2);
+}
+
 TEST(BlockPool, SlicesKeepTheirBlock) {
   BlockPool pool(128_KiB);
   Bytes bytes;

@@ -25,7 +25,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -281,7 +280,7 @@ class LiveUpload : public std::enable_shared_from_this<LiveUpload> {
   core::RangeSet durable_;
   core::RangeSet recorded_;  // all that requests saw in the database
   std::map<PartNumber, Slot> slots_;  // parts that are not recorded yet
-  std::deque<PartNumber> ready_;      // full, waiting for a place in flight
+  std::vector<PartNumber> ready_;     // full, waiting for a place in flight
   std::uint32_t in_flight_ = 0;
   bool creating_multipart_ = false;
   std::optional<Error> multipart_error_;  // of the last attempt: for those who waited for it

@@ -108,7 +108,7 @@ void LiveUpload::pump_ships() {
   if (poisoned_ || row_.state != UploadState::kOpen) return;
   while (!store_error_ && in_flight_ < options_->parts_in_flight && !ready_.empty()) {
     const PartNumber number = ready_.front();
-    ready_.pop_front();
+    ready_.erase(ready_.begin());
     const auto it = slots_.find(number);
     if (it == slots_.end() || it->second.busy()) continue;
     it->second.shipping = true;
@@ -124,7 +124,7 @@ Task<void> LiveUpload::ship(PartNumber number) {
   if (it != slots_.end()) {
     it->second.shipping = false;
     // The bytes are still here: whoever comes next tries again.
-    if (!shipped) ready_.push_front(number);
+    if (!shipped) ready_.insert(ready_.begin(), number);
   }
   if (!shipped) {
     const Error error = shipped.error();

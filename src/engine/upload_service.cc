@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -93,6 +96,11 @@ constexpr std::uint32_t kParksMax = 128;
 // After the drain's deadline: time to park the tails of requests that had to be ended.
 constexpr Duration kParkTime = std::chrono::seconds(10);
 
+bool is_overrun(const core::Outcome& outcome) noexcept {
+  const auto* refused = std::get_if<core::Refused>(&outcome);
+  return refused != nullptr && refused->problem.type == ProblemType::kBodyTooLong;
+}
+
 BodyEnd end_of_body(Errc code) noexcept {
   if (code == Errc::kTimedOut) return BodyEnd::kTimedOut;
   if (code == Errc::kInvalidArgument || code == Errc::kTooLarge) return BodyEnd::kMalformed;
@@ -119,8 +127,18 @@ class UploadService::Impl {
   Status status() const;
 
  private:
+  // What an append does next, now that it has looked at the recorded state.
+  struct Turn {
+    std::unique_ptr<core::Outcome> over;  // it has been answered
+    Use use;                              // or this upload takes its bytes; neither: look again
+    core::RangeSet recorded;
+  };
+
+  Task<core::Outcome> counted(Task<core::Outcome> task);
   Task<core::Outcome> append(core::Command command, core::Append verb, core::Grant grant,
                              BodySource* body);
+  Task<Turn> turn(const core::Command* command, core::Append verb, const core::Grant* grant,
+                  BodySource* body, std::optional<UploadId>* ours);
   Task<core::Outcome> begin(core::Command command, core::Create verb, core::Grant grant);
   Task<core::Outcome> append_to_complete(UploadRow row, core::Append verb, BodySource* body);
   Task<core::Outcome> query(core::Command command, core::Query verb, core::Grant grant);
@@ -131,12 +149,15 @@ class UploadService::Impl {
   Task<Result<Use>> create(core::Command command, core::Append verb, core::Grant grant,
                            std::optional<UploadId> replaces);
   Task<Result<Use>> wake(UploadId id);
-  Task<std::optional<core::Outcome>> pump(Use use, core::Append verb, BodySource* body,
-                                          core::RangeSet recorded);
+  Task<std::unique_ptr<core::Outcome>> pump(Use use, core::Append verb, BodySource* body,
+                                            core::RangeSet recorded);
+  Task<std::unique_ptr<core::Outcome>> finish(std::shared_ptr<LiveUpload> up, WriterId writer,
+                                              BodyEnd end);
   Task<void> retire(LiveUpload* stale);
   Task<void> abort_replaced(UploadId id);
   Task<void> relieve();
   bool relieve_once(bool at_any_rate);
+  Task<void> park_more(Instant until);
   std::shared_ptr<LiveUpload> make_live(const UploadId& id);
   std::string random_id(std::size_t bytes);
 
@@ -150,6 +171,13 @@ class UploadService::Impl {
   std::atomic<bool> relieving_{false};
   std::atomic<bool> relief_asked_{false};
   std::int64_t reclaimable_ = 0;  // bytes, as last told the registry; on this thread
+  // Chosen by the last look, on this thread: who is being parked, and who is to follow.
+  struct Chosen {
+    std::weak_ptr<LiveUpload> upload;
+    ByteCount enough;
+  };
+  std::vector<std::weak_ptr<LiveUpload>> parking_;
+  std::deque<Chosen> to_park_;
   bool stopped_ = false;       // on this thread
   std::size_t executing_ = 0;  // on this thread
   Signal executed_;
@@ -168,37 +196,37 @@ std::shared_ptr<LiveUpload> UploadService::Impl::make_live(const UploadId& id) {
 
 // --- dispatch
 
+// What thousands of requests hold for as long as their bodies take to come is in the frames of the
+// coroutines from here to the body. So this one is none, and those that are leave what is needed
+// only for a moment to others, which end before.
 Task<core::Outcome> UploadService::Impl::execute(core::Command command, core::Grant grant,
                                                  BodySource* body) {
+  if (const auto* verb = std::get_if<core::Append>(&command.verb)) {
+    const core::Append append_verb = *verb;
+    return counted(append(std::move(command), append_verb, std::move(grant), body));
+  }
+  if (const auto* asked = std::get_if<core::Query>(&command.verb)) {
+    const core::Query query_verb = *asked;
+    return counted(query(std::move(command), query_verb, std::move(grant)));
+  }
+  if (const auto* unwanted = std::get_if<core::Cancel>(&command.verb)) {
+    const core::Cancel cancel_verb = *unwanted;
+    return counted(cancel(std::move(command), cancel_verb, std::move(grant)));
+  }
+  if (const auto* wanted = std::get_if<core::Create>(&command.verb)) {
+    const core::Create create_verb = *wanted;
+    return counted(begin(std::move(command), create_verb, std::move(grant)));
+  }
+  return counted(inspect(std::move(command), std::move(grant)));
+}
+
+Task<core::Outcome> UploadService::Impl::counted(Task<core::Outcome> task) {
   if (stopped_) co_return refuse(ProblemType::kDraining, "the server is stopping");
   ++executing_;
   std::exception_ptr thrown;
   core::Outcome outcome = core::ClientGone{};
   try {
-    if (const auto* verb = std::get_if<core::Append>(&command.verb)) {
-      core::Append append_verb = *verb;
-      const core::Command asked = command;
-      const core::Grant granted = grant;
-      outcome = co_await append(std::move(command), append_verb, std::move(grant), body);
-      const auto* refused = std::get_if<core::Refused>(&outcome);
-      if (append_verb.overrun_aborts && refused != nullptr &&
-          refused->problem.type == ProblemType::kBodyTooLong) {
-        // Of one that is complete already this aborts nothing.
-        const core::Outcome aborted = co_await cancel(asked, core::Cancel(), granted);
-        static_cast<void>(aborted);  // the client is told of its mistake
-      }
-    } else if (const auto* asked = std::get_if<core::Query>(&command.verb)) {
-      core::Query query_verb = *asked;
-      outcome = co_await query(std::move(command), query_verb, std::move(grant));
-    } else if (const auto* unwanted = std::get_if<core::Cancel>(&command.verb)) {
-      core::Cancel cancel_verb = *unwanted;
-      outcome = co_await cancel(std::move(command), cancel_verb, std::move(grant));
-    } else if (const auto* wanted = std::get_if<core::Create>(&command.verb)) {
-      core::Create create_verb = *wanted;
-      outcome = co_await begin(std::move(command), create_verb, std::move(grant));
-    } else {
-      outcome = co_await inspect(std::move(command), std::move(grant));
-    }
+    outcome = co_await std::move(task);
   } catch (...) {
     thrown = std::current_exception();  // cancellation only
   }
@@ -213,71 +241,93 @@ Task<core::Outcome> UploadService::Impl::execute(core::Command command, core::Gr
 Task<core::Outcome> UploadService::Impl::append(core::Command command, core::Append verb,
                                                 core::Grant grant, BodySource* body) {
   constexpr int kTriesMax = 8;
-  const bool from_start = !verb.begin || *verb.begin == ByteOffset();
   // Once this request has spoken to an attempt it stays with that one: bytes of two are never mixed.
   std::optional<UploadId> ours;
   for (int tries = 0; tries < kTriesMax; ++tries) {
-    if (draining_) {
-      core::Outcome stopping = refuse(ProblemType::kDraining, "the server is stopping");
-      co_return stopping;
+    Turn next = co_await turn(&command, verb, &grant, body, &ours);
+    if (next.over) co_return std::move(*next.over);
+    if (!next.use) continue;
+    const std::unique_ptr<core::Outcome> outcome =
+        co_await pump(std::move(next.use), verb, body, std::move(next.recorded));
+    if (outcome && verb.overrun_aborts && is_overrun(*outcome)) {
+      // Of one that is complete already this aborts nothing.
+      const core::Outcome aborted = co_await cancel(command, core::Cancel(), grant);
+      static_cast<void>(aborted);  // the client is told of its mistake
     }
-    Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
-    if (!row && row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
-
-    if (row && row->state == UploadState::kCompleting) {
-      // Nothing may begin under this name, and nothing be added, before that has ended.
-      Result<Use> use = co_await wake(row->id);
-      if (!use) co_return state_unavailable(use.error());
-      const bool settled = co_await completion_ended(std::move(*use));
-      if (!settled) co_return refuse(ProblemType::kCompleting, "the object is being assembled");
-      continue;
-    }
-    const bool open = row && row->state == UploadState::kOpen;
-    if (ours && (!row || row->id != *ours)) {
-      co_return refuse(ProblemType::kTakenOver, "a newer request took over");
-    }
-    if (row && !open && !verb.may_begin) {
-      if (row->state != UploadState::kComplete) co_return ended_result(*row);
-      co_return co_await append_to_complete(std::move(*row), verb, body);
-    }
-    if (ours && !open) co_return ended_result(*row);
-    if (open && (verb.begin || ours)) {  // continue
-      Result<Use> use = co_await wake(row->id);
-      if (!use) {
-        if (use.error().code() == Errc::kNotFound) continue;
-        co_return state_unavailable(use.error());
-      }
-      ours = row->id;
-      core::RangeSet recorded = durable_ranges(*row);
-      std::optional<core::Outcome> outcome =
-          co_await pump(std::move(*use), verb, body, std::move(recorded));
-      if (!outcome) continue;
-      co_return std::move(*outcome);
-    }
-    const bool late = row && verb.parallel && verb.begin && row->total == verb.total &&
-                      is_just_over(*row, services_.clock->wall_now());
-    if (late || (!from_start && !verb.parallel)) {
-      if (!row) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
-      co_return ended_result(*row);
-    }
-    if (!verb.may_begin) co_return refuse(ProblemType::kUploadNotFound, "no upload of that name");
-
-    std::optional<UploadId> replaces;
-    if (row) replaces = row->id;
-    Result<Use> use = co_await create(command, verb, grant, replaces);
-    if (!use) {
-      if (use.error().code() == Errc::kConflict) continue;  // somebody was faster
-      if (use.error().code() == Errc::kTooLarge) {
-        co_return refuse(ProblemType::kTooLarge, "the object may not be that large");
-      }
-      co_return state_unavailable(use.error());
-    }
-    if (open) background_.spawn(abort_replaced(*replaces));
-    ours = use->get()->id();
-    std::optional<core::Outcome> outcome = co_await pump(std::move(*use), verb, body, core::RangeSet());
     if (outcome) co_return std::move(*outcome);
   }
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");
+}
+
+Task<UploadService::Impl::Turn> UploadService::Impl::turn(const core::Command* command,
+                                                          core::Append verb,
+                                                          const core::Grant* grant,
+                                                          BodySource* body,
+                                                          std::optional<UploadId>* ours) {
+  const auto over = [](core::Outcome outcome) {
+    Turn end;
+    end.over = std::make_unique<core::Outcome>(std::move(outcome));
+    return end;
+  };
+  const bool from_start = !verb.begin || *verb.begin == ByteOffset();
+  if (draining_) co_return over(refuse(ProblemType::kDraining, "the server is stopping"));
+  Result<UploadRow> row = co_await services_.state->find(grant->subject, command->name);
+  if (!row && row.error().code() != Errc::kNotFound) co_return over(state_unavailable(row.error()));
+
+  Turn next;
+  if (row && row->state == UploadState::kCompleting) {
+    // Nothing may begin under this name, and nothing be added, before that has ended.
+    Result<Use> use = co_await wake(row->id);
+    if (!use) co_return over(state_unavailable(use.error()));
+    const bool settled = co_await completion_ended(std::move(*use));
+    if (!settled) co_return over(refuse(ProblemType::kCompleting, "the object is being assembled"));
+    co_return next;
+  }
+  const bool open = row && row->state == UploadState::kOpen;
+  if (*ours && (!row || row->id != **ours)) {
+    co_return over(refuse(ProblemType::kTakenOver, "a newer request took over"));
+  }
+  if (row && !open && !verb.may_begin) {
+    if (row->state != UploadState::kComplete) co_return over(ended_result(*row));
+    core::Outcome found_complete = co_await append_to_complete(std::move(*row), verb, body);
+    co_return over(std::move(found_complete));
+  }
+  if (*ours && !open) co_return over(ended_result(*row));
+  if (open && (verb.begin || *ours)) {  // continue
+    Result<Use> use = co_await wake(row->id);
+    if (!use) {
+      if (use.error().code() == Errc::kNotFound) co_return next;
+      co_return over(state_unavailable(use.error()));
+    }
+    *ours = row->id;
+    next.recorded = durable_ranges(*row);
+    next.use = std::move(*use);
+    co_return next;
+  }
+  const bool late = row && verb.parallel && verb.begin && row->total == verb.total &&
+                    is_just_over(*row, services_.clock->wall_now());
+  if (late || (!from_start && !verb.parallel)) {
+    if (!row) co_return over(refuse(ProblemType::kUploadNotFound, "no upload of that name"));
+    co_return over(ended_result(*row));
+  }
+  if (!verb.may_begin) {
+    co_return over(refuse(ProblemType::kUploadNotFound, "no upload of that name"));
+  }
+
+  std::optional<UploadId> replaces;
+  if (row) replaces = row->id;
+  Result<Use> use = co_await create(*command, verb, *grant, replaces);
+  if (!use) {
+    if (use.error().code() == Errc::kConflict) co_return next;  // somebody was faster
+    if (use.error().code() == Errc::kTooLarge) {
+      co_return over(refuse(ProblemType::kTooLarge, "the object may not be that large"));
+    }
+    co_return over(state_unavailable(use.error()));
+  }
+  if (open) background_.spawn(abort_replaced(*replaces));
+  *ours = use->get()->id();
+  next.use = std::move(*use);
+  co_return next;
 }
 
 // False: it takes longer than a request is held for it.
@@ -408,10 +458,10 @@ Task<Result<Use>> UploadService::Impl::wake(UploadId id) {
 }
 
 // Moves the body into the upload. Runs on the connection's thread; the upload may live on another.
-// nullopt: nothing was done, the upload has to be woken again.
-Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Append verb,
-                                                             BodySource* body,
-                                                             core::RangeSet recorded) {
+// Null: nothing was done, the upload has to be woken again.
+Task<std::unique_ptr<core::Outcome>> UploadService::Impl::pump(Use use, core::Append verb,
+                                                               BodySource* body,
+                                                               core::RangeSet recorded) {
   LiveUpload* const up = use.get().get();
   const Executor owner = up->executor();
   Task<Step> admission = up->admit(verb, body, std::move(recorded));
@@ -419,12 +469,12 @@ Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Appe
   if (step.kind == Step::Kind::kStop) {
     // Completed a moment ago: what that means for a request that only continues is decided above.
     const bool complete = std::holds_alternative<core::Complete>(step.outcome);
-    if (complete && verb.exact && !verb.may_begin) co_return std::nullopt;
-    co_return std::move(step.outcome);
+    if (complete && verb.exact && !verb.may_begin) co_return nullptr;
+    co_return std::make_unique<core::Outcome>(std::move(step.outcome));
   }
   if (step.kind == Step::Kind::kStale) {
     co_await retire(up);
-    co_return std::nullopt;
+    co_return nullptr;
   }
   if (!verb.parallel && verb.begin.value_or(ByteOffset()) > ByteOffset()) {
     services_.metrics->upload_resumed();
@@ -463,21 +513,29 @@ Task<std::optional<core::Outcome>> UploadService::Impl::pump(Use use, core::Appe
     end = BodyEnd::kDisconnected;
   }
   --writers_;
-  core::Outcome outcome = std::move(step.outcome);
-  if (thrown || step.kind != Step::Kind::kStop) {
-    Task<core::Outcome> finishing = up->finish(writer, end);
-    outcome = co_await run_on(owner, std::move(finishing));
+  std::unique_ptr<core::Outcome> outcome;
+  if (!thrown && step.kind == Step::Kind::kStop) {
+    outcome = std::make_unique<core::Outcome>(std::move(step.outcome));
+  } else {
+    outcome = co_await finish(use.get(), writer, end);
   }
   if (thrown) std::rethrow_exception(thrown);
-  const bool success = std::holds_alternative<core::Complete>(outcome) ||
-                       std::holds_alternative<core::Incomplete>(outcome);
+  const bool success = std::holds_alternative<core::Complete>(*outcome) ||
+                       std::holds_alternative<core::Incomplete>(*outcome);
   if (success && verb.exact) {
     // It would say that the bytes of this very request are stored (T-95).
     Task<bool> asking = up->has_newer_writer(writer);
     const bool superseded = co_await run_on(owner, std::move(asking));
-    if (superseded) co_return refuse(ProblemType::kTakenOver, "a newer request took over");
+    if (superseded) *outcome = refuse(ProblemType::kTakenOver, "a newer request took over");
   }
   co_return outcome;
+}
+
+Task<std::unique_ptr<core::Outcome>> UploadService::Impl::finish(std::shared_ptr<LiveUpload> up,
+                                                                 WriterId writer, BodyEnd end) {
+  Task<core::Outcome> finishing = up->finish(writer, end);
+  core::Outcome outcome = co_await run_on(up->executor(), std::move(finishing));
+  co_return std::make_unique<core::Outcome>(std::move(outcome));
 }
 
 // What this object still has on its way to the store ends before another one begins: two part
@@ -633,9 +691,9 @@ void UploadService::Impl::relieve_pressure() noexcept {
 // Goes on for as long as memory is short: what could not be parked a moment ago may be parkable now,
 // and nobody asks twice for the same wait.
 Task<void> UploadService::Impl::relieve() {
-  // To look at each upload costs about a microsecond: at most some percent of the time.
+  // To look at each upload costs a few microseconds: at most some percent of the time.
   constexpr Duration kPauseFirst = std::chrono::milliseconds(20);
-  constexpr Duration kPausePerUpload = std::chrono::microseconds(20);
+  constexpr Duration kPausePerUpload = std::chrono::microseconds(50);
   constexpr Duration kPauseMax = std::chrono::seconds(1);
   constexpr int kPatience = 10;  // rounds, some of them long
   Duration pause{};
@@ -650,7 +708,7 @@ Task<void> UploadService::Impl::relieve() {
     in_vain = helped || !awaited ? 0 : in_vain + 1;
     // Give what was started a moment before the next choice is made.
     const Instant soon = services_.clock->now() + pause;
-    co_await services_.clock->sleep_until(soon);
+    co_await park_more(soon);
     pause = std::max(std::min(pause * 2, kPauseMax), shortest);
     const bool short_of_it = services_.pool->crowded() || services_.pool->usage().waiting > 0;
     if (relief_asked_ || short_of_it) continue;
@@ -666,7 +724,7 @@ Task<void> UploadService::Impl::relieve() {
 // False: nothing was begun.
 bool UploadService::Impl::relieve_once(bool at_any_rate) {
   struct Candidate {
-    LiveUpload* upload = nullptr;
+    std::shared_ptr<LiveUpload> upload;
     LiveUpload::Reclaimable memory;
   };
   const Executor here = services_.executor;
@@ -676,12 +734,15 @@ bool UploadService::Impl::relieve_once(bool at_any_rate) {
   std::vector<Candidate> candidates;
   std::int64_t own = 0;
   std::uint32_t parking = 0;
+  parking_.clear();
+  to_park_.clear();
   for (const std::shared_ptr<LiveUpload>& live : ours) {
     if (at_any_rate) live->let_go_of_reserves();
     const LiveUpload::Reclaimable memory = live->reclaimable();
     parking += memory.parking;
+    if (memory.parking > 0) parking_.push_back(live);
     if (memory.bytes == ByteCount()) continue;
-    candidates.push_back(Candidate{live.get(), memory});
+    candidates.push_back(Candidate{live, memory});
     own += static_cast<std::int64_t>(memory.bytes.value());
   }
   const std::int64_t all = registry_->count_reclaimable(own - std::exchange(reclaimable_, own));
@@ -697,12 +758,44 @@ bool UploadService::Impl::relieve_once(bool at_any_rate) {
   });
   ByteCount leaving;
   for (const Candidate& candidate : candidates) {
-    if (leaving >= enough || parking >= kParksMax) break;
-    ++parking;
-    candidate.upload->give_memory_back(enough - leaving);
+    if (leaving >= enough) break;
+    const ByteCount rest = enough - leaving;
     leaving += candidate.memory.bytes;
+    if (parking >= kParksMax) {
+      to_park_.push_back(Chosen{candidate.upload, rest});
+      continue;
+    }
+    ++parking;
+    candidate.upload->give_memory_back(rest);
+    parking_.push_back(candidate.upload);
   }
   return leaving > ByteCount();
+}
+
+// Parks what was chosen, one for each that has ended: thousands are not looked at for each of them.
+Task<void> UploadService::Impl::park_more(Instant until) {
+  constexpr Duration kPause = std::chrono::milliseconds(10);
+  const auto ended = [](const std::weak_ptr<LiveUpload>& upload) {
+    const std::shared_ptr<LiveUpload> live = upload.lock();
+    return !live || live->reclaimable().parking == 0;
+  };
+  while (!to_park_.empty()) {
+    const Instant soon = services_.clock->now() + kPause;
+    if (soon >= until) break;
+    co_await services_.clock->sleep_until(soon);
+    std::erase_if(parking_, ended);
+    while (!to_park_.empty() && parking_.size() < kParksMax) {
+      const Chosen next = std::move(to_park_.front());
+      to_park_.pop_front();
+      const std::shared_ptr<LiveUpload> live = next.upload.lock();
+      if (!live) continue;
+      const Use use = registry_->find(live->id());  // it may be about to leave
+      if (use.get() != live) continue;
+      live->give_memory_back(next.enough);
+      parking_.push_back(next.upload);
+    }
+  }
+  co_await services_.clock->sleep_until(until);
 }
 
 Task<void> UploadService::Impl::drain(Deadline deadline) {

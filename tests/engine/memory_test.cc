@@ -69,5 +69,27 @@ TEST(Memory, ManySmallOnesAreParkedAtOnce) {
   world.pass(std::chrono::seconds(1));
 }
 
+// Goal: more than may be parked at once follow each other without a new look at all uploads for each
+// batch: with thousands that takes longer than parking. Method: 537 of 600 have to go, 128 at once; one
+// look lasts 50 ms.
+TEST(Memory, WhoHasBeenChosenFollowsWithoutANewLook) {
+  Outside out;
+  World world(&out, 1, ByteCount(kPart), ByteCount(16 * BlockPool::kBlockBytes));
+  std::vector<std::unique_ptr<FakeBody>> bodies;
+  std::vector<std::optional<core::Outcome>> outcomes(600);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    bodies.push_back(std::make_unique<FakeBody>(std::string(8U << 10, 's')));
+    launch(&world, "slow" + std::to_string(i), bodies.back().get(), &outcomes[i]);
+  }
+  world.pass(std::chrono::seconds(1));
+  world.service->relieve_pressure();
+  world.pass(std::chrono::milliseconds(48));
+  int parked = 0;
+  for (const auto& [key, object] : out.store.objects()) parked += key.starts_with(".sluice/parked/");
+  EXPECT_EQ(parked, 537);  // 4288 of 4800 KiB, and a byte
+  for (const auto& body : bodies) body->interrupt();
+  world.pass(std::chrono::seconds(1));
+}
+
 }  // namespace
 }  // namespace sluice::engine
