@@ -211,16 +211,16 @@ def join(found, earlier):
 
 
 def finish(found, bench, options):
-    for workload in found.workloads:
-        print(f"\n{workload.title}\n"
-              f"{report.table(workload, found.results[workload.name], found.failures[workload.name], False)}")
-    print(f"\n{report.aligned(report.target_rows(found.results))}")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(
             {"commits": found.commits, "load": found.load, "results": found.results,
              "failures": found.failures, "skipped": found.skipped}, indent=1), encoding="utf-8")
     if options.output != "-":
         pathlib.Path(options.output).write_text(report.document(found, bench), encoding="utf-8")
+    for workload in found.workloads:
+        print(f"\n{workload.title}\n"
+              f"{report.table(workload, found.results[workload.name], found.failures[workload.name], False)}")
+    print(f"\n{report.aligned(report.target_rows(found.results))}")
 
 
 if __name__ == "__main__":
