@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "base/block_pool.h"
+#include "base/text.h"
 #include "http/checked_body.h"
 
 namespace sluice::http {
