@@ -161,7 +161,8 @@ TEST_F(NamelessTest, EveryFileOfAFormIsAnUpload) {
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[0].at("size"), "5");
   EXPECT_EQ(list[0].at("filename"), "a.txt");
-  EXPECT_EQ(list[0].at("location"), "http://up.example:8080/upload/" + uploads_.commands[0].name);
+  EXPECT_EQ(list[0].at("location").as_string(),
+            "http://up.example:8080/upload/" + uploads_.commands[0].name);
   EXPECT_EQ(app_.asked.size(), 2U);
 }
 
