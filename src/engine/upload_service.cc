@@ -177,16 +177,7 @@ Task<core::Outcome> UploadService::Impl::execute(core::Command command, core::Gr
   try {
     if (const auto* verb = std::get_if<core::Append>(&command.verb)) {
       core::Append append_verb = *verb;
-      const core::Command asked = command;
-      const core::Grant granted = grant;
       outcome = co_await append(std::move(command), append_verb, std::move(grant), body);
-      const auto* refused = std::get_if<core::Refused>(&outcome);
-      if (append_verb.overrun_aborts && refused != nullptr &&
-          refused->problem.type == ProblemType::kBodyTooLong) {
-        // Of one that is complete already this aborts nothing.
-        const core::Outcome aborted = co_await cancel(asked, core::Cancel(), granted);
-        static_cast<void>(aborted);  // the client is told of its mistake
-      }
     } else if (const auto* asked = std::get_if<core::Query>(&command.verb)) {
       core::Query query_verb = *asked;
       outcome = co_await query(std::move(command), query_verb, std::move(grant));
