@@ -59,9 +59,6 @@ struct Append {
   bool exact = false;
   // False: reaching the total is not the end of the object; only `ends_object` is (IETF).
   bool ends_at_total = true;
-  // More bytes than the total end the upload for good: it is aborted (IETF R-60). False: the bytes
-  // are refused, and the upload goes on.
-  bool overrun_aborts = false;
 };
 
 // How much is there? Finishes the upload if `total` equals what is stored.

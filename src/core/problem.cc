@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "core/problem_terms.h"
 
 namespace sluice::core {
 

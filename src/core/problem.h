@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace sluice::core {
 
@@ -75,15 +74,5 @@ std::string problem_type_uri(const ProblemEntry& entry);
 // The JSON body: type, title, status, detail (if there is one), mend, instance (the request id, if
 // there is one). Always valid UTF-8.
 std::string problem_json(const Problem& problem, std::string_view request_id);
-
-// What a protocol that has types of its own says otherwise.
-struct ProblemTerms {
-  std::string_view type;  // empty: the catalogue's
-  std::string_view mend;  // empty: the catalogue's
-  std::vector<std::pair<std::string_view, std::uint64_t>> numbers;  // further members
-};
-// `status`: the one that is sent.
-std::string problem_json(const Problem& problem, std::string_view request_id, int status,
-                         const ProblemTerms& terms);
 
 }  // namespace sluice::core

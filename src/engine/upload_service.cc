@@ -96,11 +96,6 @@ constexpr std::uint32_t kParksMax = 128;
 // After the drain's deadline: time to park the tails of requests that had to be ended.
 constexpr Duration kParkTime = std::chrono::seconds(10);
 
-bool is_overrun(const core::Outcome& outcome) noexcept {
-  const auto* refused = std::get_if<core::Refused>(&outcome);
-  return refused != nullptr && refused->problem.type == ProblemType::kBodyTooLong;
-}
-
 BodyEnd end_of_body(Errc code) noexcept {
   if (code == Errc::kTimedOut) return BodyEnd::kTimedOut;
   if (code == Errc::kInvalidArgument || code == Errc::kTooLarge) return BodyEnd::kMalformed;
@@ -249,11 +244,6 @@ Task<core::Outcome> UploadService::Impl::append(core::Command command, core::App
     if (!next.use) continue;
     const std::unique_ptr<core::Outcome> outcome =
         co_await pump(std::move(next.use), verb, body, std::move(next.recorded));
-    if (outcome && verb.overrun_aborts && is_overrun(*outcome)) {
-      // Of one that is complete already this aborts nothing.
-      const core::Outcome aborted = co_await cancel(command, core::Cancel(), grant);
-      static_cast<void>(aborted);  // the client is told of its mistake
-    }
     if (outcome) co_return std::move(*outcome);
   }
   co_return refuse(ProblemType::kOverloaded, "too many requests begin this upload at once");

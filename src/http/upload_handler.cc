@@ -120,8 +120,16 @@ Task<Answer> UploadHandler::serve(const Spoken* spoken, core::Command command,
   if (interim_ && spoken->request->head().minor_version >= 1) {
     body->hint(spoken->hints(asked));
   }
+  const core::Grant granted = grant;
   const core::Outcome outcome =
       co_await services_.uploads->execute(std::move(command), std::move(grant), body);
+  const protocols::Dialect* const dialect = spoken->dialect;
+  if (auto more = dialect->follow_up(outcome, spoken->request->head(), asked)) {
+    core::Grant again = granted;
+    const core::Outcome done =
+        co_await services_.uploads->execute(std::move(*more), std::move(again), body);
+    static_cast<void>(done);  // the client is told of its own request
+  }
   co_return spoken->rendered(outcome, &asked);
 }
 

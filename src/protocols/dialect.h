@@ -45,6 +45,13 @@ class Dialect {
                                          const core::Command* command,
                                          const Context& context) const = 0;
 
+  // What else is to be done after the outcome, before it is rendered; nullopt: nothing.
+  virtual std::optional<core::Command> follow_up(const core::Outcome& /*outcome*/,
+                                                 const wire::RequestHead& /*request*/,
+                                                 const core::Command& /*command*/) const {
+    return std::nullopt;
+  }
+
   // Interim answers (104), hints that nothing depends on (ruling 11); nullopt: this request gets none.
   // `announcement`: the upload exists, and its content is about to be read. `progress`: so much is
   // durable.

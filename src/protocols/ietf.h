@@ -52,6 +52,10 @@ class Ietf final : public Dialect {
                                  const core::Command* command,
                                  const Context& context) const override;
   void mark(const wire::RequestHead& request, wire::Headers* answer) const override;
+  // More content than the length ends the upload for good.
+  std::optional<core::Command> follow_up(const core::Outcome& outcome,
+                                         const wire::RequestHead& request,
+                                         const core::Command& command) const override;
   Response options(const wire::RequestHead& request) const override;
 
   std::optional<wire::ResponseHead> announcement(const wire::RequestHead& request,

@@ -140,7 +140,6 @@ Parsed create(const wire::RequestHead& request, const Fields& fields, const Ietf
   append.ends_object = *fields.complete;
   append.exact = true;
   append.ends_at_total = false;
-  append.overrun_aborts = fields.version.at_least(7);  // D-11
   command.verb = append;
   return command;
 }
@@ -180,7 +179,6 @@ Parsed append_to(const wire::RequestHead& request, const Fields& fields,
   append.may_begin = false;
   append.exact = true;
   append.ends_at_total = false;
-  append.overrun_aborts = fields.version.at_least(7);  // D-11
   command.verb = append;
   return command;
 }

@@ -6,6 +6,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "core/problem_terms.h"
 #include "protocols/ietf.h"
 #include "protocols/ietf_fields.h"
 #include "protocols/result_json.h"
@@ -259,6 +260,18 @@ std::optional<Response> Ietf::render(const core::Outcome& outcome,
                                      const wire::RequestHead& request,
                                      const core::Command* command, const Context& context) const {
   return std::visit(Renderer(request, options_, command, context), outcome);
+}
+
+std::optional<core::Command> Ietf::follow_up(const core::Outcome& outcome,
+                                             const wire::RequestHead& request,
+                                             const core::Command& command) const {
+  const auto* refused = std::get_if<core::Refused>(&outcome);
+  if (refused == nullptr || refused->problem.type != ProblemType::kBodyTooLong) return std::nullopt;
+  if (ietf::read_fields(request, options_).version.at_most(6)) return std::nullopt;  // D-11
+  core::Command cancel;
+  cancel.name = command.name;
+  cancel.verb = core::Cancel();  // of one that is complete it cancels nothing
+  return cancel;
 }
 
 // The application refuses: of a creation that is the targeted resource's answer, and final; of an

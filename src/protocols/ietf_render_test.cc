@@ -242,6 +242,25 @@ TEST(IetfRender, AppendToACompleteOne) {  // P-07, D-11, D-15, R-08, R-64
   }
 }
 
+TEST(IetfRender, OverrunCancels) {  // D-11
+  core::Command command;
+  command.name = "r.Fresh";
+  for (const int version : kAll) {
+    const auto more = files().follow_up(refused(ProblemType::kBodyTooLong, 5),
+                                        append(version, false), command);
+    ASSERT_EQ(more.has_value(), version == 0 || version >= 7);
+    if (!more) continue;
+    EXPECT_EQ(more->name, "r.Fresh");
+    ASSERT_TRUE(std::holds_alternative<core::Cancel>(more->verb));
+    EXPECT_FALSE(std::get<core::Cancel>(more->verb).release_complete);
+    for (const core::Outcome& other :
+         {core::Outcome(refused(ProblemType::kTotalMismatch, 5)), core::Outcome(stored(5)),
+          core::Outcome(complete(5)), core::Outcome(core::ClientGone())}) {
+      EXPECT_FALSE(files().follow_up(other, append(version, false), command));
+    }
+  }
+}
+
 TEST(IetfRender, Refusals) {  // section 6
   const struct {
     ProblemType type;

@@ -703,7 +703,7 @@ class Others(E2ETest):
         ietf = Ietf(gateway.port)
         path = ietf.begin()
         self.assertEqual(ietf.patch(path, 0, False, bytes(11 * MIB)).status, 204)
-        uploads = store.fake.uploads()
+        uploads = store.fake.open_uploads()
         self.assertEqual(len(uploads), 1)
         store.fake.abort(uploads[0]["id"])
         answer = ietf.patch(path, 11 * MIB, True, bytes(11 * MIB))

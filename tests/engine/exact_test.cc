@@ -336,28 +336,13 @@ TEST_F(Exact, SettledQuery) {
   expect_object(text(40));
 }
 
-// IETF: more than the length ends the upload, by its announcement or by its bytes.
-TEST_F(Exact, OverrunAborts) {
-  for (const std::optional<std::uint64_t> length : {std::optional<std::uint64_t>(11), {}}) {
-    run(create(10));
-    core::Append more = exact(0, length);
-    more.ends_at_total = false;
-    more.overrun_aborts = true;
-    expect_refused(append(more, text(11)), ProblemType::kBodyTooLong);
-    expect_refused(query(true), ProblemType::kUploadGone);
-    expect_refused(append(exact(0, 1), "a"), ProblemType::kUploadGone);
-    EXPECT_EQ(out.store.find_object("x"), nullptr);
-  }
-  // What is complete stays so.
+// How the IETF dialect knows that an upload is complete: a refusal names no offset.
+TEST_F(Exact, RefusalOfACompleteOneHasNoOffset) {
   run(create(10));
   append(exact(0, 10), text(10));
-  core::Append more = exact(10, 1);
-  more.overrun_aborts = true;
-  const auto refused = append(more, "a");
+  const auto refused = append(exact(10, 1), "a");
   expect_refused(refused, ProblemType::kBodyTooLong);
-  EXPECT_FALSE(std::get<Refused>(refused).offset);  // IETF: how a complete one is known
-  ASSERT_TRUE(is_complete(query(true)));
-  expect_object(text(10));
+  EXPECT_FALSE(std::get<Refused>(refused).offset);
 }
 
 // What is said while the body comes is recorded: never more than the offset later.
