@@ -151,7 +151,11 @@ Task<void> Client::append_exactly() {
     }
     if (succeeded(answer)) co_return;
     if (begin_again(answer)) {
-      answer = co_await create(total_known);
+      // Others of the same name may have begun again meanwhile: two that only ever begin would
+      // replace each other's upload for ever.
+      co_await rest();
+      answer = co_await query(false);
+      if (begin_again(answer)) answer = co_await create(total_known);
       if (succeeded(answer)) co_return;
     }
     at = next_offset(answer);

@@ -41,7 +41,7 @@ class Rows:
         cls.addClassCleanup(directory.cleanup)
         cls.gw = Gateway(cls.store, directory.name, sets={
             "cors.origins": ORIGIN, "linger": "500ms", "max_size": str(SIZE_MAX),
-            "http.body_timeout": "1s"})
+            "http.body_timeout": "4s"})
         cls.addClassCleanup(cls.gw.stop)
         cls.gw.start()
         cls.tus = Tus(cls.gw.port)
@@ -171,7 +171,7 @@ class Rows:
         connection = self.tus.open_patch(path, 0, ("Content-Length", str(data.size)))
         connection.send(data.bytes(0, 6 * MIB))
         time.sleep(0.1)
-        connection.reset()
+        connection.reset()  # the kernel throws away what it has not sent
         offset = self.tus.offset(path)
         self.assertTrue(0 < offset <= 6 * MIB, offset)
         self.expect(self.tus.patch(path, offset, data.bytes(offset)), 204, data.size)
