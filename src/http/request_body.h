@@ -102,6 +102,8 @@ class RequestBody final : public engine::BodySource {
   Task<Result<std::vector<Region>>> fill(std::size_t want);
   Task<Result<Ok>> say_continue();
   Task<Result<Ok>> wait_readable(std::size_t want);
+  void judge_pace(std::size_t got, Duration waited) noexcept;
+  std::size_t batch() noexcept;
   Task<Result<std::vector<Region>>> make_room(std::size_t want);
   Task<Result<std::size_t>> receive(std::vector<MutableBuffer> into, Deadline deadline);
 
@@ -124,6 +126,8 @@ class RequestBody final : public engine::BodySource {
   std::uint64_t left_;  // of a Content-Length body
   wire::ChunkedDecoder decoder_;
   std::size_t batch_;  // bytes asked of one receive call; adapts
+  Instant received_at_;  // when the last receive call ended
+  Duration patience_;  // how long a wait for more than the first byte may last; adapts
   BlockRef tail_;      // block with an unfilled rest
   std::uint32_t tail_used_ = 0;
   ByteCount received_;

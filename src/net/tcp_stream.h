@@ -20,10 +20,14 @@ struct TcpSocket {
 
   // Sets the mark if it is not set already.
   void low_water(std::size_t bytes) noexcept;
+  // Of an accepted socket, of which there may be thousands: less of both where the kernel has no
+  // memory for more (net/receive_memory).
+  void economize(std::size_t& low_water, Deadline& deadline) const noexcept;
 
   const std::shared_ptr<Descriptor> io;
   const std::string peer;
   std::size_t low_water_set = 1;
+  bool accepted = false;
 };
 
 class TcpStream final : public Stream {
