@@ -93,7 +93,7 @@ Task<Connection::Next> Connection::next_request() {
   // Some old clients send an empty line behind a body.
   if (received_ == "\r\n") received_.clear();
   if (received_.empty()) {
-    received_ = std::string();  // its memory, too: most connections wait most of the time
+    received_.shrink_to_fit();  // most connections wait most of the time
     if (stopping_) co_return Ended();
     const auto patience = first_ ? options_->header_timeout : options_->idle_timeout;
     const Deadline deadline(services_.clock->now() + patience);

@@ -680,6 +680,16 @@ TEST_F(ConnectionTest, TooManyConnectionsAreTurnedAway) {
   EXPECT_EQ(reply(four.get()).status, 200);
 }
 
+// Goal: thousands of connections leave less memory for blocks instead of growing beside them (G8).
+TEST_F(ConnectionTest, ConnectionsComeOutOfTheMemoryBudget) {
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(connect());
+  EXPECT_EQ(pool_.usage().budget, ByteCount((4U << 20) - (128U << 10)));
+  for (const auto& client : clients) client->finish();
+  EXPECT_EQ(server_->connections(), 0U);
+  EXPECT_EQ(pool_.usage().budget, 4_MiB);
+}
+
 TEST_F(ConnectionTest, TurningAwayIsBoundedInTime) {
   options_.connections_max = 0;
   restart();

@@ -15,11 +15,19 @@ namespace sluice::http {
 namespace {
 
 constexpr std::size_t kBatchMin = BlockPool::kBlockBytes;
-// Wake up for this much of a slow body, or for less after kPatience. limits digest 3: 16 KiB is the
-// knee between wake-ups and kernel memory.
+// Wake up for this much of a body, or for less after kPatience. limits digest 3: 16 KiB is the knee
+// between wake-ups and kernel memory.
 constexpr std::size_t kLowWater = 16U << 10;
 constexpr std::chrono::seconds kPatience{1};
 constexpr std::chrono::seconds kHintPause{1};
+// Who is known to be slow is waited for until a block is full, or for so long: thousands of slow
+// clients wait in the kernel, not in the pool, and what has to be put aside when memory is short are
+// whole blocks. The stream asks for less where the kernel has no memory for that.
+constexpr std::size_t kLowWaterSlow = BlockPool::kBlockBytes;
+constexpr std::chrono::seconds kPatienceSlow{12};
+// Slow is who would not fill a block in kPatience, but brings so much at a time. Bytes that come one
+// by one cost nothing, and whoever sends them may be waiting for them to arrive.
+constexpr std::size_t kSlowMin = 1U << 10;
 // Chunks up to this size are moved together inside their block; a slice for each would cost more.
 constexpr std::size_t kJoinMax = 4U << 10;
 constexpr std::size_t kDrainBuffer = 16U << 10;
@@ -56,8 +64,11 @@ RequestBody::RequestBody(Services services, const wire::RequestHead& head, std::
       early_(std::move(early)),
       continue_due_(head.expects_continue && early_.empty()),
       left_(head.content_length.value()),
-      batch_(kBatchMin) {
+      batch_(kBatchMin),
+      received_at_(services_.clock->now()),
+      patience_(kPatience) {
   interrupt_->body = this;
+  early_.shrink_to_fit();  // it comes with the memory of the whole head
   if (!chunked_ && left_ == 0) finish();
 }
 
@@ -73,7 +84,7 @@ Task<Result<Bytes>> RequestBody::read(ByteCount max) {
     if (interrupt_->asked.load()) co_return fail(Errc::kCancelled, "interrupted");
     if (failure_) co_return fail(*failure_);
     if (finished_) break;
-    std::size_t want = std::min(clamp_to_size(max.value()), batch_);
+    std::size_t want = std::min(clamp_to_size(max.value()), batch());
     if (!chunked_) want = std::min(want, clamp_to_size(left_));
     auto filled = co_await fill(want);
     if (filled) {
@@ -168,11 +179,13 @@ Task<Result<std::vector<RequestBody::Region>>> RequestBody::fill(std::size_t wan
       copied += region.size;
     }
     early_.erase(0, copied);
-    if (early_.empty()) early_ = std::string();  // its memory, too
+    early_.shrink_to_fit();  // an assigned empty string would keep the memory
     co_return room;
   }
+  const Instant asked = services_.clock->now();
   const auto ready = co_await wait_readable(want);
   if (!ready) co_return fail(ready.error());
+  const Duration waited = services_.clock->now() - asked;
   auto room = co_await make_room(want);
   if (!room) co_return room;
 
@@ -189,6 +202,7 @@ Task<Result<std::vector<RequestBody::Region>>> RequestBody::fill(std::size_t wan
   if (*got == 0) co_return fail(Errc::kDisconnected, "the connection ended inside the body");
   SLUICE_CHECK(*got <= capacity);
 
+  judge_pace(*got, waited);
   if (*got == capacity && capacity >= batch_) {
     batch_ = std::min(batch_ * 2, std::max(kBatchMin, services_.options->receive_batch));
   } else if (*got < batch_ / 4) {
@@ -231,19 +245,50 @@ std::string RequestBody::progress_due() {
   return hints_.progress(ByteOffset(end));
 }
 
-// Waits until it is worth a system call. A slow body is waited for until it has 16 KiB or a second
-// has passed; then every byte counts.
+// What has just been received says how long more is worth waiting for. `waited`: for the client, not
+// for memory.
+void RequestBody::judge_pace(std::size_t got, Duration waited) noexcept {
+  const Instant now = services_.clock->now();
+  const Duration since = std::max<Duration>(now - std::exchange(received_at_, now), Duration(1));
+  const double block_per_patience = static_cast<double>(got) / kLowWaterSlow *
+                                    (static_cast<double>(Duration(kPatience).count()) /
+                                     static_cast<double>(since.count()));
+  if (block_per_patience >= 1 || got < kSlowMin) {
+    patience_ = kPatience;
+  } else if (waited >= kPatience / 20) {
+    // Not when it was we who kept it waiting: then its pace is unknown.
+    patience_ = kPatienceSlow;
+  }
+}
+
+// How much to ask of the next receive call. From a slow client what fills a block, not a few bytes of
+// the next one: it would be held for them.
+std::size_t RequestBody::batch() noexcept {
+  if (patience_ == kPatience) return batch_;
+  if (!tail_) return BlockPool::kBlockBytes;
+  const std::size_t rest = tail_->capacity() - tail_used_;
+  if (rest >= kLowWater) return rest;
+  tail_ = BlockRef();
+  return BlockPool::kBlockBytes;
+}
+
+// Waits until it is worth a system call: until there is as much as the client's pace is worth, or
+// patience ends; then every byte counts. When memory is short a block is not taken for less than fills
+// it.
 Task<Result<Ok>> RequestBody::wait_readable(std::size_t want) {
   const Instant now = services_.clock->now();
   const Deadline deadline(now + services_.options->body_timeout);
   std::uint64_t sure = left_;
   if (chunked_) sure = std::max<std::uint64_t>(decoder_.certain(), 1);
-  const std::size_t mark = std::min({std::max(kLowWater, batch_ / 4), want, clamp_to_size(sure)});
+  const bool is_short = services_.pool != nullptr && services_.pool->crowded();
+  const Duration patience = is_short ? kPatienceSlow : patience_;
+  const std::size_t pays = patience > kPatience ? kLowWaterSlow : std::max(kLowWater, batch_ / 4);
+  const std::size_t mark = std::min({pays, want, clamp_to_size(sure)});
 
   const Interruptible interruptible(interrupt_.get(), services_.stream);
   if (interrupt_->asked.load()) co_return fail(Errc::kCancelled, "interrupted");
   if (mark > 1) {
-    const Deadline soon = deadline.tightened(now + kPatience);
+    const Deadline soon = deadline.tightened(now + patience);
     auto enough = co_await services_.stream->wait_readable(mark, soon);
     if (enough || enough.error().code() != Errc::kTimedOut) co_return enough;
     if (interrupt_->asked.load()) co_return fail(Errc::kCancelled, "interrupted");

@@ -107,6 +107,8 @@ class RequestBody final : public Body {
   Task<Result<Ok>> say_interim();
   std::string progress_due();
   Task<Result<Ok>> wait_readable(std::size_t want);
+  void judge_pace(std::size_t got, Duration waited) noexcept;
+  std::size_t batch() noexcept;
   Task<Result<std::vector<Region>>> make_room(std::size_t want);
   Task<Result<std::size_t>> receive(std::vector<MutableBuffer> into, Deadline deadline);
 
@@ -134,6 +136,8 @@ class RequestBody final : public Body {
   std::uint64_t left_;  // of a Content-Length body
   wire::ChunkedDecoder decoder_;
   std::size_t batch_;  // bytes asked of one receive call; adapts
+  Instant received_at_;  // when the last receive call ended
+  Duration patience_;  // how long a wait for more than the first byte may last; adapts
   BlockRef tail_;      // block with an unfilled rest
   std::uint32_t tail_used_ = 0;
   ByteCount received_;

@@ -85,6 +85,7 @@ Result<std::unique_ptr<Stream>> make_stream(const Executor& executor, int fd,
                                             const std::shared_ptr<TlsServerContext>& tls) {
   SLUICE_TRY(std::shared_ptr<Descriptor> io, Descriptor::adopt(executor, fd));
   auto socket = std::make_shared<TcpSocket>(std::move(io), from.host());
+  socket->accepted = true;
   if (!tls) return std::make_unique<TcpStream>(std::move(socket));
   return std::make_unique<TlsStream>(std::move(socket), TlsEngine::server(tls->current()));
 }

@@ -1,11 +1,14 @@
 #include "net/tcp_stream.h"
 
+#include <chrono>
 #include <utility>
 
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "net/receive_memory.h"
 #include "net/socket.h"
+#include "net/steady.h"
 
 namespace sluice::net {
 
@@ -20,6 +23,7 @@ std::size_t total(const std::vector<MutableBuffer>& buffers) noexcept {
 }
 
 Task<Result<Ok>> wait_on(SocketPtr socket, std::size_t low_water, Deadline deadline) {
+  socket->economize(low_water, deadline);
   socket->low_water(low_water);
   const Wake wake = co_await socket->io->wait_readable(deadline);
   if (wake != Wake::kReady) co_return fail(wake_error(wake));
@@ -61,6 +65,13 @@ void TcpSocket::low_water(std::size_t bytes) noexcept {
   if (bytes == low_water_set || io->fd() < 0) return;
   set_low_water(io->fd(), bytes);
   low_water_set = bytes;
+}
+
+void TcpSocket::economize(std::size_t& low_water, Deadline& deadline) const noexcept {
+  constexpr std::chrono::seconds kPatienceModest{1};
+  if (!accepted || low_water <= kLowWaterModest || receive_memory_plentiful()) return;
+  low_water = kLowWaterModest;
+  deadline = deadline.tightened(steady_now() + kPatienceModest);
 }
 
 TcpStream::~TcpStream() {

@@ -23,11 +23,15 @@ struct TcpSocket {
   void low_water(std::size_t bytes) noexcept;
   // So much came in one call.
   void received(std::size_t bytes) noexcept { wide_queue.received(io->fd(), bytes); }
+  // Of an accepted socket, of which there may be thousands: less of both where the kernel has no
+  // memory for more (net/receive_memory).
+  void economize(std::size_t& low_water, Deadline& deadline) const noexcept;
 
   const std::shared_ptr<Descriptor> io;
   const std::string peer;
   std::size_t low_water_set = 1;
   WideQueue wide_queue;
+  bool accepted = false;
 };
 
 class TcpStream final : public Stream {

@@ -184,6 +184,7 @@ Task<Result<Ok>> TlsStream::wait_on(StatePtr state, std::size_t low_water, Deadl
     if (!established) co_return fail(std::move(established).error());
   }
   if (state->engine->readable()) co_return Ok{};
+  state->socket->economize(low_water, deadline);
   const std::size_t kept = state->engine->kept();
   std::size_t want = std::max(low_water > kept ? low_water - kept : 1, state->engine->missing({}));
   while (true) {
