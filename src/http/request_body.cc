@@ -281,7 +281,10 @@ Task<Result<Ok>> RequestBody::wait_readable(std::size_t want) {
   std::uint64_t sure = left_;
   if (chunked_) sure = std::max<std::uint64_t>(decoder_.certain(), 1);
   const bool is_short = services_.pool != nullptr && services_.pool->crowded();
-  const Duration patience = is_short ? kPatienceSlow : patience_;
+  Duration patience = is_short ? kPatienceSlow : patience_;
+  // What has come by then must still be read in time.
+  const Duration half = services_.options->body_timeout / 2;
+  if (patience > kPatience) patience = std::clamp<Duration>(half, kPatience, patience);
   const std::size_t pays = patience > kPatience ? kLowWaterSlow : std::max(kLowWater, batch_ / 4);
   const std::size_t mark = std::min({pays, want, clamp_to_size(sure)});
 

@@ -287,6 +287,16 @@ TEST_F(RequestBodyTest, ASlowClientIsWaitedForUntilABlockIsFull) {
   EXPECT_EQ(data_.size(), 205'536U);
 }
 
+// Goal: a slow client that brings bytes all the time is not taken for a silent one.
+TEST_F(RequestBodyTest, ASlowClientIsReadBeforeItsTimeIsOver) {
+  options_.body_timeout = seconds(5);
+  begin(sized(1'000'000));
+  read_all();
+  for (int i = 0; i < 20; ++i) client_.send(pattern(2'000)), world_.advance(seconds(1));
+  EXPECT_FALSE(error_);
+  EXPECT_GE(data_.size(), 34'000U);
+}
+
 TEST_F(RequestBodyTest, TheLastBytesAreNotWaitedFor) {
   begin(sized(10));
   read_all();
