@@ -469,10 +469,13 @@ class Rows:
             if flag:
                 connection = self.ietf.open_post(True, ("Content-Length", str(len(data))))
             else:
+                # A first request of 40 MiB would be planned as one part.
                 path = self.ietf.begin()
-                connection = self.ietf.open_patch(path, 0, False, ("Content-Length", str(len(data))))
+                self.expect(self.ietf.patch(path, 0, False, data[:100]), 204, False, 100)
+                connection = self.ietf.open_patch(path, 100, False,
+                                                  ("Content-Length", str(len(data) - 100)))
             began = time.monotonic()
-            for at in range(0, len(data), 5 * MIB):
+            for at in range(0 if flag else 100, len(data), 5 * MIB):
                 connection.send(data[at:at + 5 * MIB])
                 time.sleep(0.5)
             answer = connection.read_response()
@@ -517,7 +520,8 @@ class Rows:
         data = Data("R-71", 9 * MIB).bytes()
         path = self.ietf.begin()
         self.expect(self.ietf.patch(path, 0, False, data[:100]), 204, False, 100)
-        with self.ietf.open_patch(path, 100, True, ("Content-Length", str(len(data)))) as hanging:
+        with self.ietf.open_patch(path, 100, True,
+                                  ("Content-Length", str(len(data) - 100))) as hanging:
             hanging.send(data[100:2 * MIB])
             time.sleep(0.2)
             began = time.monotonic()
@@ -555,11 +559,8 @@ class Rows:
             self.assertTrue(set(statuses) <= {0, 200, 400, 409}, statuses)
             answer = self.ietf.head(path)
             self.expect(answer, 204, True, 100_000)
-            stored = self.store.sha256(path.rpartition("/")[2])
-            self.assertIn(stored, [sha256(body) for body in bodies])
-            winners = {sha256(b) for b, status in zip(bodies, statuses) if status == 200}
-            # Who was superseded by the request that completed the upload is given its answer.
-            self.assertIn(stored, winners)
+            self.assertEqual(statuses.count(200), 1, statuses)
+            self.expect_stored(path, bodies[statuses.index(200)])
 
     def test_G9_replays(self):
         """A whole request that comes again within milliseconds, as HTTP libraries do it."""
