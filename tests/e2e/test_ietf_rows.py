@@ -507,7 +507,7 @@ class Rows:
             path = self.ietf.begin()
             with self.ietf.open_patch(path, 0, True, ("Content-Length", str(len(data)))) as hanging:
                 hanging.send(data[:sent])
-                time.sleep(0.3)
+                time.sleep(1.5)  # few bytes are read a second later (16 KiB at once)
                 began = time.monotonic()
                 answer = self.ietf.head(path)
                 self.assertLess(time.monotonic() - began, 3)
