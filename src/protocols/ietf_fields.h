@@ -36,6 +36,10 @@ class Version {
   }
   bool at_most(int number) const noexcept { return number_ <= number; }
   bool at_least(int number) const noexcept { return number_ >= number; }
+  // tus-js-client speaks 5 and 6, and its file source of Node never says of the last chunk that it is
+  // the last. In these versions a length that is reached is the end; who does say it later is given the
+  // final answer again. Otherwise R-15.
+  bool ends_at_length() const noexcept { return between(5, 6); }
   bool between(int low, int high) const noexcept { return at_least(low) && at_most(high); }
 
  private:

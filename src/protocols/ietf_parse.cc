@@ -125,7 +125,7 @@ Parsed create(const wire::RequestHead& request, const Fields& fields, const Ietf
   const bool empty = content == ByteCount();
   // P-16: clients of these versions never say that an empty file is complete. For all others a
   // length that is reached is not the end, and Create would make it one.
-  const bool ends_empty = fields.version.between(5, 6) && length == ByteCount();
+  const bool ends_empty = fields.version.ends_at_length() && length == ByteCount();
   if (!*fields.complete && empty && (ends_empty || length != ByteCount())) {
     core::Create create;
     create.total = length;
@@ -139,7 +139,7 @@ Parsed create(const wire::RequestHead& request, const Fields& fields, const Ietf
   if (*fields.complete && content) append.total = content;
   append.ends_object = *fields.complete;
   append.exact = true;
-  append.ends_at_total = false;
+  append.ends_at_total = fields.version.ends_at_length();
   command.verb = append;
   return command;
 }
@@ -178,7 +178,7 @@ Parsed append_to(const wire::RequestHead& request, const Fields& fields,
   append.ends_object = complete;
   append.may_begin = false;
   append.exact = true;
-  append.ends_at_total = false;
+  append.ends_at_total = fields.version.ends_at_length();
   command.verb = append;
   return command;
 }

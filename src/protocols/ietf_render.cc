@@ -94,7 +94,8 @@ class Renderer {
     if (fields_.kind == Kind::kRetrieve) {
       return retrieved(end_of(result.size), result.size, true, outcome.about);
     }
-    if (fields_.kind == Kind::kAppend && !finishes()) return too_late(result);
+    const bool ends = finishes() || fields_.version.ends_at_length();
+    if (fields_.kind == Kind::kAppend && !ends) return too_late(result);
     // The answer of the targeted resource: that of an ordinary upload. A lost one is
     // given again (P-07).
     Response response = begin(fields_.version.at_most(6) ? 201 : 200);  // D-03
@@ -199,7 +200,7 @@ class Renderer {
   // An empty append that is not the end, to an upload that has ended (P-07).
   std::optional<Response> too_late(const core::UploadResult& result) const {
     const ProblemType type =
-        fields_.version.between(6, 7) ? ProblemType::kBodyTooLong : ProblemType::kUploadGone;
+        fields_.version.between(7, 7) ? ProblemType::kBodyTooLong : ProblemType::kUploadGone;
     core::Refused refusal{core::Problem(type, "the upload is complete"), std::nullopt, true};
     std::optional<Response> response = (*this)(refusal);
     if (response) {

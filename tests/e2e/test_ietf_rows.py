@@ -264,10 +264,11 @@ class Rows:
         for version in ALL:
             ietf = Ietf(self.gw.port, version)
             path = ietf.begin(10)
+            ends = version in (5, 6)  # the versions of tus-js-client, which does not always say it
             self.expect(ietf.patch(path, 0, False, b"0123456789"), 201 if ietf.old(3, 6) else 204,
-                        False, 10, ietf)
-            self.assertFalse(self.store.exists(path.rpartition("/")[2]))
-            self.expect(ietf.head(path), 204, False, 10, ietf)
+                        ends, 10, ietf)
+            self.assertEqual(self.store.exists(path.rpartition("/")[2]), ends)
+            self.expect(ietf.head(path), 204, ends, 10, ietf)
             self.expect(ietf.patch(path, 10, True), 201 if ietf.old(3, 6) else 200, True, 10, ietf)
             self.expect_stored(path, b"0123456789")
 
@@ -506,7 +507,7 @@ class Rows:
             path = self.ietf.begin()
             with self.ietf.open_patch(path, 0, True, ("Content-Length", str(len(data)))) as hanging:
                 hanging.send(data[:sent])
-                time.sleep(0.3)
+                time.sleep(1.5)  # few bytes are read a second later (16 KiB at once)
                 began = time.monotonic()
                 answer = self.ietf.head(path)
                 self.assertLess(time.monotonic() - began, 3)
@@ -598,8 +599,11 @@ class Rows:
             named = version in (6, 7)
             slug = "completed-upload" if named else "inconsistent-upload-length"
             self.expect_problem(ietf.patch(path, 10, False, b"x"), 400, slug, ietf=ietf)
-            self.expect(ietf.patch(path, 10, False), 400 if named else 404 if old else 410, False, 10,
-                        ietf)
+            if version in (5, 6):
+                self.expect(ietf.patch(path, 10, False), 201, True, 10, ietf)
+            else:
+                status = 400 if named else 404 if old else 410
+                self.expect(ietf.patch(path, 10, False), status, False, 10, ietf)
             for flag in (True, False):
                 self.expect_problem(ietf.patch(path, 5, flag, b"x"), 409, "mismatching-upload-offset",
                                     ietf=ietf)
