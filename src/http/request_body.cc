@@ -19,6 +19,8 @@ constexpr std::size_t kBatchMin = BlockPool::kBlockBytes;
 // between wake-ups and kernel memory.
 constexpr std::size_t kLowWater = 16U << 10;
 constexpr std::chrono::seconds kPatience{1};
+// Whose calls bring that much is worth waiting for a quarter of the next one.
+constexpr std::size_t kBatchFast = 1U << 20;
 constexpr std::chrono::seconds kHintPause{1};
 // Who is known to be slow is waited for until a block is full, or for so long: thousands of slow
 // clients wait in the kernel, not in the pool, and what has to be put aside when memory is short are
@@ -253,7 +255,8 @@ void RequestBody::judge_pace(std::size_t got, Duration waited) noexcept {
   const double block_per_patience = static_cast<double>(got) / kLowWaterSlow *
                                     (static_cast<double>(Duration(kPatience).count()) /
                                      static_cast<double>(since.count()));
-  if (block_per_patience >= 1 || got < kSlowMin) {
+  // Who wants to hear of its progress hears of it between two reads (IETF P-13).
+  if (block_per_patience >= 1 || got < kSlowMin || hints_.progress) {
     patience_ = kPatience;
   } else if (waited >= kPatience / 20) {
     // Not when it was we who kept it waiting: then its pace is unknown.
@@ -285,7 +288,8 @@ Task<Result<Ok>> RequestBody::wait_readable(std::size_t want) {
   // What has come by then must still be read in time.
   const Duration half = services_.options->body_timeout / 2;
   if (patience > kPatience) patience = std::clamp<Duration>(half, kPatience, patience);
-  const std::size_t pays = patience > kPatience ? kLowWaterSlow : std::max(kLowWater, batch_ / 4);
+  const std::size_t brisk = batch_ < kBatchFast ? kLowWater : batch_ / 4;
+  const std::size_t pays = patience > kPatience ? kLowWaterSlow : brisk;
   const std::size_t mark = std::min({pays, want, clamp_to_size(sure)});
 
   const Interruptible interruptible(interrupt_.get(), services_.stream);

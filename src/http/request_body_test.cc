@@ -186,6 +186,7 @@ TEST_F(RequestBodyTest, NeverMoreThanAskedFor) {
 }
 
 TEST_F(RequestBodyTest, BatchesGrowWhileReadsComeBackFull) {
+  options_.receive_batch = 1U << 20;
   const std::string data = pattern(6U << 20);
   begin(sized(data.size()));
   client_.send(data);
