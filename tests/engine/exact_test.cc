@@ -82,7 +82,9 @@ struct Exact : public ::testing::Test {
     const auto* refused = std::get_if<Refused>(&outcome);
     ASSERT_NE(refused, nullptr) << "outcome " << outcome.index();
     EXPECT_EQ(refused->problem.type, type) << refused->problem.detail;
-    if (at) EXPECT_EQ(refused->offset, ByteOffset(*at));
+    if (at) {
+      EXPECT_EQ(refused->offset, ByteOffset(*at));
+    }
   }
   void expect_object(const std::string& bytes) {
     const auto* object = out.store.find_object("x");
