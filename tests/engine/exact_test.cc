@@ -351,11 +351,18 @@ TEST_F(Exact, RefusalOfACompleteOneHasNoOffset) {
 TEST_F(Exact, ProgressIsDurable) {
   run(create(40));
   FakeBody body(text(35));
-  body.batch(5);
+  body.hold_at(25);  // two parts and a half
   core::Append most = exact(0, 35);
   most.ends_at_total = false;
-  EXPECT_EQ(offset(world.run(start(most, &body))), 35U);
+  std::optional<core::Outcome> end;
+  boost::asio::co_spawn(out.context, start(most, &body),
+                        [&](const std::exception_ptr&, core::Outcome o) { end = std::move(o); });
+  world.pass(std::chrono::milliseconds(500));
   ASSERT_FALSE(body.told.empty());
+  body.go();
+  world.pass(std::chrono::minutes(1));
+  ASSERT_TRUE(end);
+  EXPECT_EQ(offset(*end), 35U);
   EXPECT_TRUE(std::is_sorted(body.told.begin(), body.told.end()));
   EXPECT_GT(body.told.front(), 0U);
   EXPECT_LE(body.told.back(), 35U);
