@@ -357,6 +357,8 @@ void Checker::check_said(const Asked& asked, const core::RangeSet& said, bool al
     outside_->violate("an offset was said of an upload that does not exist: " + asked.name);
     return;
   }
+  // A refusal may carry the end of a complete upload; one of a single request has no parts.
+  const bool whole = row->result && offset == end_of(row->result->size);
   ByteOffset most;
   int uploads = 0;
   for (const auto& [id, track] : tracks_) {
@@ -366,12 +368,10 @@ void Checker::check_said(const Asked& asked, const core::RangeSet& said, bool al
   }
   if (asked.upload != row->id && uploads > 1) {
     // It may be said of any upload that had the name meanwhile.
-    if (offset > most) outside_->violate("G1: bytes were acknowledged that no upload ever had");
+    if (offset > most && !whole) outside_->violate("G1: bytes were acknowledged that no upload ever had");
     return;
   }
   Track* const track = by_id(row->id);
-  // A refusal may carry the end of a complete upload; one of a single request has no parts.
-  const bool whole = row->result && offset == end_of(row->result->size);
   if (offset > track->durable && !whole) {
     fail("G1: " + text(offset) + " bytes were acknowledged, " + text(track->durable) +
              " are durable",
