@@ -351,42 +351,22 @@ Task<core::Outcome> UploadService::Impl::append_to_complete(UploadRow row, core:
   co_return ended_result(row);
 }
 
-// An upload without bytes yet.
+// An upload without bytes yet: begun as by an append that always begins.
 Task<core::Outcome> UploadService::Impl::begin(core::Command command, core::Create verb,
                                                core::Grant grant) {
   constexpr int kTriesMax = 8;
   core::Append as_append;
   as_append.total = verb.total;
   as_append.parallel = verb.parallel;
+  std::optional<UploadId> ours;
   for (int tries = 0; tries < kTriesMax; ++tries) {
-    if (draining_) {
-      core::Outcome stopping = refuse(ProblemType::kDraining, "the server is stopping");
-      co_return stopping;
-    }
-    Result<UploadRow> row = co_await services_.state->find(grant.subject, command.name);
-    if (!row && row.error().code() != Errc::kNotFound) co_return state_unavailable(row.error());
-    if (row && row->state == UploadState::kCompleting) {
-      Result<Use> use = co_await wake(row->id);
-      if (!use) co_return state_unavailable(use.error());
-      const bool settled = co_await completion_ended(std::move(*use));
-      if (!settled) co_return refuse(ProblemType::kCompleting, "the object is being assembled");
-      continue;
-    }
-    std::optional<UploadId> replaces;
-    if (row) replaces = row->id;
-    Result<Use> use = co_await create(command, as_append, grant, replaces);
-    if (!use) {
-      if (use.error().code() == Errc::kConflict) continue;  // somebody was faster
-      if (use.error().code() == Errc::kTooLarge) {
-        co_return refuse(ProblemType::kTooLarge, "the object may not be that large");
-      }
-      co_return state_unavailable(use.error());
-    }
-    if (row && row->state == UploadState::kOpen) background_.spawn(abort_replaced(*replaces));
+    Turn next = co_await turn(&command, as_append, &grant, nullptr, &ours);
+    if (next.over) co_return std::move(*next.over);
+    if (!next.use) continue;
     // The parts are planned when the first bytes come; of nothing there is nothing to wait for.
-    Task<std::optional<core::Outcome>> asking = use->get()->query(core::Query(), core::RangeSet());
+    Task<std::optional<core::Outcome>> asking = next.use->query(core::Query(), core::RangeSet());
     std::optional<core::Outcome> outcome =
-        co_await run_on(use->get()->executor(), std::move(asking));
+        co_await run_on(next.use->executor(), std::move(asking));
     if (outcome) co_return std::move(*outcome);
     co_return refuse(ProblemType::kTakenOver, "another request has taken over this name");
   }

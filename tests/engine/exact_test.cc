@@ -1,5 +1,7 @@
 // What tus and the IETF protocol ask of the engine beside put308: uploads begun without bytes,
 // appends at exactly the offset, totals that come later, settled queries, released names.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tests/engine/world.h"
@@ -343,6 +345,29 @@ TEST_F(Exact, RefusalOfACompleteOneHasNoOffset) {
   const auto refused = append(exact(10, 1), "a");
   expect_refused(refused, ProblemType::kBodyTooLong);
   EXPECT_FALSE(std::get<Refused>(refused).offset);
+}
+
+// What is said while the body comes is recorded: never more than the offset later. The length is not
+// announced, so that the parts stay small.
+TEST_F(Exact, ProgressIsDurable) {
+  run(create(40));
+  FakeBody body(text(35));
+  body.hold_at(25);  // three parts and a byte
+  core::Append most = exact(0, std::nullopt);
+  most.ends_at_total = false;
+  std::optional<core::Outcome> end;
+  boost::asio::co_spawn(out.context, start(most, &body),
+                        [&](const std::exception_ptr&, core::Outcome o) { end = std::move(o); });
+  world.pass(std::chrono::milliseconds(500));
+  EXPECT_FALSE(body.told.empty());
+  body.go();
+  world.pass(std::chrono::minutes(1));
+  ASSERT_TRUE(end);
+  EXPECT_EQ(offset(*end), 35U);
+  ASSERT_FALSE(body.told.empty());
+  EXPECT_TRUE(std::is_sorted(body.told.begin(), body.told.end()));
+  EXPECT_GT(body.told.front(), 0U);
+  EXPECT_LE(body.told.back(), 35U);
 }
 
 TEST_F(Exact, SurvivesTheProcess) {
