@@ -21,8 +21,8 @@ from e2e.stores import Aws, DirStore, FakeStore, sha256, wait_clean, wait_until
 from tools.fault_proxy import FaultProxy
 
 __all__ = ["AuthStub", "Aws", "BLOCK", "Broken", "Connection", "Data", "DirStore",
-           "E2ETest", "FakeStore", "FaultProxy", "Gateway", "KIB", "Lost", "MIB", "RealS3", "Response",
-           "ResumableUpload", "clean_environment", "processes", "program", "put_resumable",
+           "E2ETest", "FakeStore", "FaultProxy", "Gateway", "KIB", "Lost", "MIB", "OneGateway", "RealS3",
+           "Response", "ResumableUpload", "clean_environment", "processes", "program", "put_resumable",
            "request", "run_sweep", "sha256", "sha256_of_file", "sweep", "target", "wait_clean",
            "wait_until", "workers"]
 
@@ -33,6 +33,30 @@ MIB = 1 << 20
 def workers():
     """Parallel workers of the long suites."""
     return int(os.environ.get("SLUICE_WORKERS", os.cpu_count() or 2))
+
+
+class OneGateway:
+    """Mixed into one class per store: a gateway for all tests of the class, and its store."""
+
+    sets = {}  # the gateway's settings
+
+    @classmethod
+    def make_store(cls):
+        raise NotImplementedError
+
+    @classmethod
+    def setUpClass(cls):
+        cls.store = cls.make_store()
+        cls.addClassCleanup(cls.store.stop)
+        directory = tempfile.TemporaryDirectory(prefix="sluice-e2e-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.gw = Gateway(cls.store, directory.name, sets=cls.sets)
+        cls.addClassCleanup(cls.gw.stop)
+        cls.gw.start()
+
+    def tearDown(self):
+        self.assertIsNone(self.gw.process.poll(), "the gateway died:\n" +
+                          self.gw.log_text()[-3000:])
 
 
 class E2ETest(unittest.TestCase):

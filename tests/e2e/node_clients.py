@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 from e2e import processes
+from e2e.harness import Data, E2ETest
 
 SOURCE = pathlib.Path(__file__).resolve().parent / "node"
 HOME = pathlib.Path(__file__).resolve().parents[2] / "build/e2e-node"
@@ -61,3 +62,20 @@ def finish(process, timeout=120):
 
 def run(script, job, timeout=120):
     return finish(start(script, job), timeout)
+
+
+class TusJsTest(E2ETest):
+    """Files and jobs for tus_client.mjs."""
+
+    def file(self, seed, size):
+        data = Data(seed, size)
+        path = self.temporary() / "data.bin"
+        with open(path, "wb") as file:
+            for view in data.views():
+                file.write(view)
+        return data, path
+
+    def job(self, port, path, size, **options):
+        more = {} if options.get("uploadLengthDeferred") else {"uploadSize": size}
+        return {"endpoint": f"http://127.0.0.1:{port}/files/", "file": str(path),
+                "options": {"chunkSize": 1 << 40, **more, **options}}

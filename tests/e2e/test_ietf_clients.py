@@ -9,32 +9,19 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from e2e import node_clients  # noqa: E402
-from e2e.harness import Data, E2ETest, MIB, wait_clean  # noqa: E402
+from e2e.harness import MIB, wait_clean  # noqa: E402
 
 PROTOCOLS = ("ietf-draft-03", "ietf-draft-05")
 
 
-class Clients(E2ETest):
-    def file(self, seed, size):
-        data = Data(seed, size)
-        path = self.temporary() / "data.bin"
-        with open(path, "wb") as file:
-            for view in data.views():
-                file.write(view)
-        return data, path
-
-    def job(self, port, path, size, protocol, **options):
-        return {"endpoint": f"http://127.0.0.1:{port}/files/", "file": str(path),
-                "options": {"chunkSize": 1 << 40, "uploadSize": size, "protocol": protocol,
-                            **options}}
-
+class Clients(node_clients.TusJsTest):
     def upload(self, store, seed, size, **options):
         gateway = self.gateway(store)
         for protocol in PROTOCOLS:
             with self.subTest(protocol=protocol):
                 data, path = self.file(f"{seed}-{protocol}", size)
-                done = node_clients.run("tus_client.mjs", self.job(gateway.port, path, size, protocol,
-                                                                   **options))
+                done = node_clients.run("tus_client.mjs", self.job(gateway.port, path, size,
+                                                                   protocol=protocol, **options))
                 name = done["url"].rpartition("/")[2]
                 self.assertTrue(name.startswith("r."), "it did not speak the IETF protocol")
                 self.assert_stored(store, name, data)
@@ -70,8 +57,8 @@ class Clients(E2ETest):
                 (3 * MIB, "fin"), (MIB, "rst"), (4 * MIB, "fin"), (5 * MIB + 7, "rst"))]
             plans.append([{"dir": "down", "at": 40, "do": "rst"}])
             proxy = self.proxy(gateway.port, *plans)
-            done = node_clients.run("tus_client.mjs", self.job(proxy.port, path, data.size, protocol,
-                                                              chunkSize=64 * MIB))
+            done = node_clients.run("tus_client.mjs", self.job(
+                proxy.port, path, data.size, protocol=protocol, chunkSize=64 * MIB))
             self.assertGreaterEqual(done["errors"], 5, done)
             name = done["url"].rpartition("/")[2]
             self.assert_stored(store, name, data)

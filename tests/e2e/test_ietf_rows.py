@@ -5,15 +5,14 @@ in every interop version where it matters. The content of what arrived is compar
 import concurrent.futures
 import pathlib
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from e2e.gateway import Gateway  # noqa: E402
 from e2e.harness import (  # noqa: E402
-    AuthStub, Broken, Connection, Data, DirStore, E2ETest, FakeStore, MIB, sha256, wait_until)
+    AuthStub, Broken, Connection, Data, DirStore, E2ETest, FakeStore, MIB, OneGateway, sha256,
+    wait_until)
 from e2e.ietf import ALL, IANA, Ietf, PARTIAL, VERSION, limits  # noqa: E402
 from e2e.tus import Tus  # noqa: E402
 
@@ -21,29 +20,14 @@ ORIGIN = "https://app.example"
 SIZE_MAX = 64 * MIB
 
 
-class Rows:
-    """Mixed into one class per store."""
-
-    @classmethod
-    def make_store(cls):
-        raise NotImplementedError
+class Rows(OneGateway):
+    sets = {"cors.origins": ORIGIN, "linger": "500ms", "max_size": str(SIZE_MAX),
+            "part_size": "5MiB", "http.body_timeout": "2s"}
 
     @classmethod
     def setUpClass(cls):
-        cls.store = cls.make_store()
-        cls.addClassCleanup(cls.store.stop)
-        directory = tempfile.TemporaryDirectory(prefix="sluice-ietf-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.gw = Gateway(cls.store, directory.name, sets={
-            "cors.origins": ORIGIN, "linger": "500ms", "max_size": str(SIZE_MAX),
-            "part_size": "5MiB", "http.body_timeout": "2s"})
-        cls.addClassCleanup(cls.gw.stop)
-        cls.gw.start()
+        super().setUpClass()
         cls.ietf = Ietf(cls.gw.port)
-
-    def tearDown(self):
-        self.assertIsNone(self.gw.process.poll(), "the gateway died:\n" +
-                          self.gw.log_text()[-3000:])
 
     # --- expectations
 

@@ -5,13 +5,11 @@ combination. The content of what arrived is compared by its hash.
 import itertools
 import pathlib
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from e2e.gateway import Gateway  # noqa: E402
-from e2e.harness import Data, DirStore, E2ETest, FakeStore, MIB  # noqa: E402
+from e2e.harness import Data, DirStore, E2ETest, FakeStore, MIB, OneGateway  # noqa: E402
 from e2e.http_raw import request  # noqa: E402
 from e2e.ietf import Ietf  # noqa: E402
 from e2e.tus import Tus  # noqa: E402
@@ -95,22 +93,12 @@ class Put308Speaker:
         return self.put(name, f"bytes */{SIZE}", b"").status in (200, 201)
 
 
-class Mixed:
-    """Mixed into one class per store."""
-
-    @classmethod
-    def make_store(cls):
-        raise NotImplementedError
+class Mixed(OneGateway):
+    sets = {"part_size": "5MiB", "linger": "300ms"}
 
     @classmethod
     def setUpClass(cls):
-        cls.store = cls.make_store()
-        cls.addClassCleanup(cls.store.stop)
-        directory = tempfile.TemporaryDirectory(prefix="sluice-mixed-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.gw = Gateway(cls.store, directory.name, sets={"part_size": "5MiB", "linger": "300ms"})
-        cls.addClassCleanup(cls.gw.stop)
-        cls.gw.start()
+        super().setUpClass()
         cls.speakers = {
             "put308": Put308Speaker(cls.gw.port),
             "tus": TusSpeaker(cls.gw.port),

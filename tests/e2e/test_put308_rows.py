@@ -11,45 +11,24 @@ import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from e2e.harness import (  # noqa: E402
-    Broken, Connection, Data, DirStore, E2ETest, FakeStore, KIB, MIB, put_resumable, sha256, target,
-    wait_clean, wait_until)
-from e2e.gateway import Gateway  # noqa: E402
+    Broken, Connection, Data, DirStore, E2ETest, FakeStore, KIB, MIB, OneGateway, put_resumable,
+    sha256, target, wait_clean, wait_until)
 from fakes.crc import header_value  # noqa: E402
 
 ORIGIN = "https://app.example"
 
 
-class Rows:
-    """Mixed into one class per store."""
-
-    @classmethod
-    def make_store(cls):
-        raise NotImplementedError
-
-    @classmethod
-    def setUpClass(cls):
-        cls.store = cls.make_store()
-        cls.addClassCleanup(cls.store.stop)
-        directory = tempfile.TemporaryDirectory(prefix="sluice-rows-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.gw = Gateway(cls.store, directory.name, sets={
-            "route": "/upload/=default,/vimeo/=vimeo", "cors.origins": ORIGIN, "linger": "500ms"})
-        cls.addClassCleanup(cls.gw.stop)
-        cls.gw.start()
+class Rows(OneGateway):
+    sets = {"route": "/upload/=default,/vimeo/=vimeo", "cors.origins": ORIGIN, "linger": "500ms"}
 
     def setUp(self):
         self.name = f"{self.id().rpartition('.')[2]}.bin"
-
-    def tearDown(self):
-        self.assertIsNone(self.gw.process.poll(), "the gateway died:\n" +
-                          self.gw.log_text()[-3000:])
 
     # --- requests
 

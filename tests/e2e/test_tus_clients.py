@@ -11,24 +11,11 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from e2e import node_clients  # noqa: E402
-from e2e.harness import Data, E2ETest, MIB, RealS3, wait_clean, wait_until  # noqa: E402
+from e2e.harness import MIB, RealS3, wait_clean, wait_until  # noqa: E402
 from e2e.tus import Tus  # noqa: E402
 
 
-class ClientTest(E2ETest):
-    def file(self, seed, size):
-        data = Data(seed, size)
-        path = self.temporary() / "data.bin"
-        with open(path, "wb") as file:
-            for view in data.views():
-                file.write(view)
-        return data, path
-
-    def job(self, port, path, size, **options):
-        more = {} if options.get("uploadLengthDeferred") else {"uploadSize": size}
-        return {"endpoint": f"http://127.0.0.1:{port}/files/", "file": str(path),
-                "options": {"chunkSize": 1 << 40, **more, **options}}
-
+class ClientTest(node_clients.TusJsTest):
     def upload(self, store, seed, size, **options):
         gateway = self.gateway(store)
         data, path = self.file(seed, size)

@@ -9,16 +9,14 @@ import concurrent.futures
 import email.utils
 import pathlib
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from e2e.gateway import Gateway  # noqa: E402
 from e2e.harness import (  # noqa: E402
-    AuthStub, Broken, Connection, Data, DirStore, E2ETest, FakeStore, KIB, MIB, run_sweep, sha256,
-    wait_clean, wait_until)
+    AuthStub, Broken, Connection, Data, DirStore, E2ETest, FakeStore, KIB, MIB, OneGateway, run_sweep,
+    sha256, wait_clean, wait_until)
 from e2e.tus import STREAM, Tus, metadata  # noqa: E402
 
 ORIGIN = "https://app.example"
@@ -26,29 +24,14 @@ EXTENSIONS = "creation,creation-with-upload,creation-defer-length,expiration,ter
 SIZE_MAX = 64 * MIB
 
 
-class Rows:
-    """Mixed into one class per store."""
-
-    @classmethod
-    def make_store(cls):
-        raise NotImplementedError
+class Rows(OneGateway):
+    sets = {"cors.origins": ORIGIN, "linger": "500ms", "max_size": str(SIZE_MAX),
+            "http.body_timeout": "4s"}
 
     @classmethod
     def setUpClass(cls):
-        cls.store = cls.make_store()
-        cls.addClassCleanup(cls.store.stop)
-        directory = tempfile.TemporaryDirectory(prefix="sluice-tus-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.gw = Gateway(cls.store, directory.name, sets={
-            "cors.origins": ORIGIN, "linger": "500ms", "max_size": str(SIZE_MAX),
-            "http.body_timeout": "4s"})
-        cls.addClassCleanup(cls.gw.stop)
-        cls.gw.start()
+        super().setUpClass()
         cls.tus = Tus(cls.gw.port)
-
-    def tearDown(self):
-        self.assertIsNone(self.gw.process.poll(), "the gateway died:\n" +
-                          self.gw.log_text()[-3000:])
 
     # --- expectations
 
