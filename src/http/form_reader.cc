@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/check.h"
+#include "http/body_text.h"
 
 namespace sluice::http {
 
@@ -41,16 +42,9 @@ Task<Result<bool>> FormReader::next_part() {
 }
 
 Task<Result<std::string>> FormReader::value(std::size_t max) {
-  std::string out;
-  while (true) {
-    const auto got = co_await read(kSkipBatch);
-    if (!got) co_return fail(got.error());
-    if (got->empty()) co_return out;
-    if (got->size().value() > max - out.size()) {
-      co_return broken(Error(Errc::kTooLarge, "a part of the body is too long"));
-    }
-    out += got->to_string();
-  }
+  auto text = co_await text_of(this, max, "a part of the body");
+  if (!text && text.error().code() == Errc::kTooLarge) co_return broken(std::move(text).error());
+  co_return text;
 }
 
 Task<Result<Bytes>> FormReader::read(ByteCount max) {

@@ -5,6 +5,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "http/body_text.h"
 #include "http/checked_body.h"
 #include "http/form_reader.h"
 #include "http/rendered.h"
@@ -18,7 +19,7 @@ namespace google = protocols::google;
 using core::ProblemType;
 
 constexpr std::string_view kProtocol = "google";
-constexpr ByteCount kBatch{64U << 10};
+constexpr const char* kDescription = "the object's description";
 
 core::Outcome refused(core::Problem problem) {
   return core::Refused{std::move(problem), std::nullopt};
@@ -29,20 +30,6 @@ protocols::GoogleOptions make_options(const HttpOptions& options, ByteCount size
   out.bucket = options.google_bucket;
   out.size_max = size_max;
   return out;
-}
-
-// The whole body as text. kTooLarge: more than `max` bytes.
-Task<Result<std::string>> text_of(engine::BodySource* body, std::size_t max) {
-  std::string out;
-  while (true) {
-    const auto got = co_await body->read(kBatch);
-    if (!got) co_return fail(got.error());
-    if (got->empty()) co_return out;
-    if (got->size().value() > max - out.size()) {
-      co_return fail(Errc::kTooLarge, "the object's description is too long");
-    }
-    out += got->to_string();
-  }
 }
 
 std::optional<ByteCount> length_of(const wire::RequestHead& head) {
@@ -109,7 +96,7 @@ Task<Answer> GoogleHandler::start(Call* call, engine::BodySource* body) const {
     const core::Problem problem(ProblemType::kTooLarge, "the object's description is too long");
     co_return call->answer(refused(problem));
   }
-  const auto text = co_await text_of(body, google::kDescriptionMax);
+  const auto text = co_await text_of(body, google::kDescriptionMax, kDescription);
   if (!text) co_return call->answer(outcome_of(text.error()));
   auto object = google::described(call->target, head.headers, *text, "");
   if (!object) co_return call->answer(refused(std::move(object).error()));

@@ -10,20 +10,13 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
-#include "base/task_scope.h"
-#include "http/http_server.h"
-#include "http/testing/world.h"
-#include "http/upload_handler.h"
+#include "http/testing/upload_listener.h"
 #include "protocols/google.h"
 
 namespace sluice::http {
 namespace {
 
-using literals::operator""_MiB;
-using testing::Client;
-using testing::parse_replies;
 using testing::Reply;
-using testing::World;
 
 class ScriptApp final : public App {
  public:
@@ -76,45 +69,21 @@ class ScriptUploads final : public Uploads {
   }
 };
 
-class NamelessTest : public ::testing::Test {
+class NamelessTest : public testing::UploadListenerTest {
  protected:
-  ~NamelessTest() override {
-    if (!server_) return;
-    tasks_.spawn(server_->drain(Deadline(world_.now)));
-    world_.run();
-    server_.reset();
-  }
+  ~NamelessTest() override { stop_server(); }
+
   void start() {
-    UploadHandler::Services uploads;
-    uploads.clock = &clock_;
-    uploads.random = &random_;
-    uploads.log = &log_;
-    uploads.app = &app_;
-    uploads.uploads = &uploads_;
     options_.google_bucket = "bkt";
     options_.form_redirects = {"https://app.example/"};
-    handler_.emplace(uploads, options_, 256_MiB);
-    Connection::Services services;
-    services.executor = world_.executor();
-    services.clock = &clock_;
-    services.random = &random_;
-    services.log = &log_;
-    services.metrics = &metrics_;
-    services.pool = &pool_;
-    services.handler = &*handler_;
-    server_.emplace(services, options_);
-    client_.emplace(&world_);
-    server_->serve(client_->stream());
-    world_.run();
+    serve(&app_, &uploads_);
   }
   Reply ask(const std::string& method, const std::string& target, const std::string& fields,
             const std::string& body) {
     if (!server_) start();
     client_->send(method + " " + target + " HTTP/1.1\r\nHost: up.example:8080\r\n" + fields +
                   "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
-    const auto replies = parse_replies(client_->take(), false);
-    EXPECT_EQ(replies.size(), 1U);
-    return replies.empty() ? Reply() : replies.front();
+    return reply();
   }
   Reply form(const std::string& body, const std::string& target = "/upload") {
     return ask("POST", target, "Content-Type: multipart/form-data; boundary=B\r\n", body);
@@ -123,19 +92,8 @@ class NamelessTest : public ::testing::Test {
     return std::get<core::Append>(uploads_.commands.at(i).verb);
   }
 
-  World world_;
-  testing::FakeClock clock_{&world_};
-  testing::FakeRandom random_;
-  testing::FakeLog log_;
-  testing::FakeMetrics metrics_;
-  BlockPool pool_{4_MiB};
-  HttpOptions options_;
   ScriptApp app_;
   ScriptUploads uploads_;
-  std::optional<UploadHandler> handler_;
-  std::optional<HttpServer> server_;
-  std::optional<Client> client_;
-  TaskScope tasks_{world_.executor()};
 };
 
 std::string field(const std::string& name, const std::string& value) {

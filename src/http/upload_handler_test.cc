@@ -11,17 +11,13 @@
 
 #include <gtest/gtest.h>
 
-#include "http/http_server.h"
-#include "http/testing/world.h"
+#include "http/testing/upload_listener.h"
 
 namespace sluice::http {
 namespace {
 
-using literals::operator""_MiB;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::Client;
-using testing::parse_replies;
 using testing::Reply;
 using testing::World;
 
@@ -77,47 +73,15 @@ class ScriptUploads final : public Uploads {
   }
 };
 
-class UploadHandlerTest : public ::testing::Test {
+class UploadHandlerTest : public testing::UploadListenerTest {
  protected:
   ~UploadHandlerTest() override { stop_server(); }
 
-  void start() {
-    UploadHandler::Services uploads;
-    uploads.clock = &clock_;
-    uploads.random = &random_;
-    uploads.log = &log_;
-    uploads.app = &app_;
-    uploads.uploads = &uploads_;
-    handler_.emplace(uploads, options_, 256_MiB);
-    Connection::Services services;
-    services.executor = world_.executor();
-    services.clock = &clock_;
-    services.random = &random_;
-    services.log = &log_;
-    services.metrics = &metrics_;
-    services.pool = &pool_;
-    services.handler = &*handler_;
-    server_.emplace(services, options_);
-    client_.emplace(&world_);
-    server_->serve(client_->stream());
-    world_.run();
-  }
-  void stop_server() {
-    if (!server_) return;
-    tasks_.spawn(server_->drain(Deadline(world_.now)));
-    world_.run();
-    server_.reset();
-  }
-
+  void start() { serve(&app_, &uploads_); }
   Reply ask(const std::string& text, bool to_head = false) {
     if (!server_) start();
     client_->send(text);
     return reply(to_head);
-  }
-  Reply reply(bool to_head = false) {
-    const auto replies = parse_replies(client_->take(), to_head);
-    EXPECT_EQ(replies.size(), 1U);
-    return replies.empty() ? Reply() : replies.front();
   }
   static std::string message(const std::string& method, const std::string& target,
                              const std::string& fields = {}, const std::string& body = {}) {
@@ -139,19 +103,8 @@ class UploadHandlerTest : public ::testing::Test {
     return out;
   }
 
-  World world_;
-  testing::FakeClock clock_{&world_};
-  testing::FakeRandom random_;
-  testing::FakeLog log_;
-  testing::FakeMetrics metrics_;
-  BlockPool pool_{4_MiB};
-  HttpOptions options_;
   ScriptApp app_{&world_};
   ScriptUploads uploads_;
-  std::optional<UploadHandler> handler_;
-  std::optional<HttpServer> server_;
-  std::optional<Client> client_;
-  TaskScope tasks_{world_.executor()};
 };
 
 TEST_F(UploadHandlerTest, PlainPut) {
